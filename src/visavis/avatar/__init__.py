@@ -1,0 +1,1 @@
+"""The face: avatar packages, the catalogue, animation, and renderers."""

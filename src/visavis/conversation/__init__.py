@@ -1,0 +1,1 @@
+"""Turn taking: listening, thinking, speaking; the history of both sides; tools."""

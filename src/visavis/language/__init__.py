@@ -1,0 +1,1 @@
+"""What the avatar thinks with: the ChatModel port (ports.py) and its providers."""

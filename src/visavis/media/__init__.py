@@ -1,0 +1,1 @@
+"""One clock, one peer connection: encoding, tracks, congestion, ICE."""

@@ -1,0 +1,81 @@
+"""How a wire reaches the sessions: the Reception admits a visitor, the Call is what both sides then hold."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from visavis.session.commands import Command
+from visavis.session.events import Ending, SessionEvent
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server for the client; ``username`` and ``credential`` only for TURN."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """Who wants to talk to whom. ``avatar_id`` wins over ``name``."""
+
+    license: str
+    avatar_id: str | None = None
+    name: str | None = None
+    model: str | None = None
+    """A model's name, or ``transparency``: no listening, the avatar says the sound that is pushed."""
+    voice: str | None = None
+    prompt: str | None = None
+    origin: str | None = None
+    """The browser's Origin header."""
+    address: str = ""
+    """The client's IP address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A non-fatal problem found while admitting, with the avatar that was chosen."""
+
+    message: str
+    avatar_id: str
+
+
+class Call(Protocol):
+    """An admitted session. It holds a slot until ``events`` has ended or ``leave`` returned."""
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        ...
+
+    @property
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """At least one."""
+        ...
+
+    @property
+    def warning(self) -> Notice | None:
+        """Told to the client right after the success event."""
+        ...
+
+    def events(self) -> AsyncIterator[SessionEvent]:
+        """Start the session and follow it; the last event is ``Ended``. To be iterated once."""
+        ...
+
+    async def handle(self, command: Command) -> None:
+        """Take a command; in order, without waiting for the work it causes. Ignored after the end."""
+        ...
+
+    async def leave(self, ending: Ending = Ending.NORMAL) -> None:
+        """End the session and free everything it holds. Idempotent."""
+        ...
+
+
+class Reception(Protocol):
+    """Admits visitors."""
+
+    async def admit(self, request: CallRequest) -> Call:
+        """Check the license, choose the avatar, take a slot. Raises ``Refusal``."""
+        ...
