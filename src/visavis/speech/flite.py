@@ -1,0 +1,57 @@
+"""flite: English in three voices, more human than espeak-ng, with exact timing. Its library comes from the system.
+
+It renders a sentence as a whole (about 35 ms) in worker processes (workers/flite.py says why).
+"""
+
+import ctypes.util
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from visavis.speech.ports import SpeechChunk, SpeechError, Voice
+from visavis.speech.synthesis_pool import SynthesisPool
+
+PREFIX: Final = "flite:"
+"""What may stand before a voice's name to say which engine is meant."""
+
+VOICES: Final = ("slt", "rms", "awb")
+"""A woman and a man from the United States, a man from Scotland."""
+
+_FIRST_SOUND: Final = 100
+"""Characters wanted per stretch: short, as nothing is heard of a stretch before all of it is rendered."""
+
+
+def flite_installed() -> bool:
+    """Whether the system has the library (Debian: ``libflite1``)."""
+    return ctypes.util.find_library("flite_cmu_us_slt") is not None
+
+
+class FliteSynthesizer:
+    """A ``Synthesizer`` by ``workers`` flite processes (one renders about 75 times faster than real time)."""
+
+    def __init__(self, *, workers: int = 1) -> None:
+        self._pool = SynthesisPool("visavis.speech.workers.flite", size=workers)
+
+    async def start(self) -> None:
+        """Start the workers. Raises ``SpeechError``, also when the library is missing."""
+        await self._pool.start()
+
+    async def close(self) -> None:
+        """End the workers. Idempotent."""
+        await self._pool.close()
+
+    async def synthesize(self, text: str, voice: Voice) -> AsyncGenerator[SpeechChunk, None]:
+        """Speak ``text``: sound, visemes and word marks. A text without letters and digits gives no chunk.
+
+        Raises ``SpeechError``, also for any language but English.
+        """
+        if not speaks(voice.language):
+            raise SpeechError(f"flite does not speak the language {voice.language!r}")
+        name = voice.name.removeprefix(PREFIX).casefold()
+        chosen = name if name in VOICES else VOICES[0]
+        async for chunk in self._pool.speak(text, {"voice": chosen, "rate": voice.rate}, wanted=_FIRST_SOUND):
+            yield chunk
+
+
+def speaks(language: str) -> bool:
+    """Whether flite speaks the BCP 47 ``language``: English of any country."""
+    return language.casefold().replace("_", "-").partition("-")[0] == "en"

@@ -1,0 +1,183 @@
+"""The flite worker.
+
+A process and not a thread: the library ends the whole process (``exit``) on an error, and holds a voice's settings in
+global state.
+
+Operations: ``speak`` with ``{"text", "voice": "slt" | "rms" | "awb", "rate"}`` → chunks (workers/utterance.py).
+Structures and functions after ``cst_wave.h``, ``cst_voice.h``, ``cst_item.h`` of flite 2.2.
+"""
+
+import bisect
+import ctypes
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from visavis.speech.phoneme import arpabet_shapes
+from visavis.speech.ports import Pcm16
+from visavis.speech.workers.serving import Handler, Request, serve
+from visavis.speech.workers.utterance import UtteranceWriter
+
+GAINS: Final = {"slt": 10 ** (-5.0 / 20), "rms": 1.0, "awb": 10 ** (-0.8 / 20)}
+"""The voices, and what brings each to espeak-ng's loudness: −20 dBFS RMS while speaking."""
+
+_REPLACED: Final = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "…": "...", "ß": "ss", "æ": "ae",
+    "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "€": "euro", "£": "pounds", "°": " degrees", "×": " times "}  # fmt: skip
+
+
+class _Wave(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_char_p),
+        ("sample_rate", ctypes.c_int),
+        ("num_samples", ctypes.c_int),
+        ("num_channels", ctypes.c_int),
+        ("samples", ctypes.POINTER(ctypes.c_short)),
+    )
+
+
+class _Voice(ctypes.Structure):
+    """Only the beginning of the structure."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("features", ctypes.c_void_p))
+
+
+class Utterance:
+    """What flite made of a text: ``pcm`` at ``rate`` Hz, ``phones`` as (ARPAbet, end in s), ``words`` as (position, s).
+
+    A word's position is that of its token's last byte.
+    """
+
+    def __init__(self, library: ctypes.CDLL, handle: int) -> None:
+        wave = library.utt_wave(handle).contents
+        self.rate = int(wave.sample_rate)
+        self.pcm: Pcm16 = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).copy()
+        self.phones: list[tuple[str, float]] = []
+        self.words: list[tuple[int, float]] = []
+        segment, start, last_word = library.relation_head(library.utt_relation(handle, b"Segment")), 0.0, None
+        while segment:
+            end = float(library.item_feat_float(segment, b"end"))
+            word = _word_of(library, segment)
+            if word is not None and word != last_word:
+                last_word = word
+                if (position := _last_byte(library, word)) is not None:
+                    self.words.append((position, start))
+            self.phones.append((library.item_feat_string(segment, b"name").decode(), end))
+            segment, start = library.item_next(segment), end
+
+
+def _word_of(library: ctypes.CDLL, segment: int) -> int | None:
+    """The word that a segment belongs to; None for a pause."""
+    in_syllable = library.item_as(segment, b"SylStructure")
+    syllable = library.item_parent(in_syllable) if in_syllable else None
+    return library.item_parent(syllable) if syllable else None
+
+
+def _last_byte(library: ctypes.CDLL, word: int) -> int | None:
+    in_token = library.item_as(word, b"Token")
+    token = library.item_parent(in_token) if in_token else None
+    # The tokenizer notes where it stood after the token and the white space character that ended it.
+    return library.item_feat_int(token, b"file_pos") - 2 if token else None
+
+
+class Flite:
+    """The library with its voices. Raises ``OSError`` when it is not installed."""
+
+    def __init__(self) -> None:
+        # Its parts find each other's symbols only when they are global.
+        library, *_ = (
+            ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+            for name in ("libflite.so.1", "libflite_usenglish.so.1", "libflite_cmulex.so.1")
+        )
+        pointer = ctypes.c_void_p
+        for name, result, arguments in (
+            ("flite_synth_text", pointer, [ctypes.c_char_p, pointer]),
+            ("utt_wave", ctypes.POINTER(_Wave), [pointer]),
+            ("utt_relation", pointer, [pointer, ctypes.c_char_p]),
+            ("relation_head", pointer, [pointer]),
+            ("item_next", pointer, [pointer]),
+            ("item_as", pointer, [pointer, ctypes.c_char_p]),
+            ("item_parent", pointer, [pointer]),
+            ("item_feat_string", ctypes.c_char_p, [pointer, ctypes.c_char_p]),
+            ("item_feat_float", ctypes.c_float, [pointer, ctypes.c_char_p]),
+            ("item_feat_int", ctypes.c_int, [pointer, ctypes.c_char_p]),
+            ("feat_set_float", None, [pointer, ctypes.c_char_p, ctypes.c_float]),
+            ("delete_utterance", None, [pointer]),
+        ):
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+        library.flite_init()
+        self._library = library
+        self._voices = {name: _register(name) for name in GAINS}
+
+    def speak(self, text: bytes, voice: str, rate: float) -> Utterance:
+        """Render ASCII ``text``. Raises ``RuntimeError``."""
+        address = self._voices[voice]
+        features = ctypes.cast(address, ctypes.POINTER(_Voice)).contents.features
+        self._library.feat_set_float(features, b"duration_stretch", 1 / min(2.0, max(0.5, rate)))
+        # Ended by a space, every token's position is counted alike.
+        handle = self._library.flite_synth_text(text + b" ", address)
+        if not handle:
+            raise RuntimeError("flite made nothing of the text")
+        try:
+            return Utterance(self._library, handle)
+        finally:
+            self._library.delete_utterance(handle)
+
+
+def _register(name: str) -> int:
+    library = ctypes.CDLL(f"libflite_cmu_us_{name}.so.1", mode=ctypes.RTLD_GLOBAL)
+    register = getattr(library, f"register_cmu_us_{name}")
+    register.restype, register.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
+    return register(None)
+
+
+def ascii_text(text: str) -> tuple[bytes, list[int]]:
+    """``text`` in the only characters that flite reads, and for each byte the character of ``text`` it stems from.
+
+    Accents are dropped, typographic signs replaced, everything else is left out.
+    """
+    out, origins = bytearray(), list[int]()
+    for index, character in enumerate(text):
+        plain = _REPLACED.get(character.lower(), unicodedata.normalize("NFKD", character))
+        data = plain.encode("ascii", "ignore") if character.strip() else b" "
+        out += data
+        origins += [index] * len(data)
+    return bytes(out), origins
+
+
+def _token_starts(text: bytes) -> Iterator[int]:
+    for index, byte in enumerate(text):
+        if byte != 0x20 and (index == 0 or text[index - 1] == 0x20):
+            yield index
+
+
+def _say(flite: Flite, request: Request) -> None:
+    voice = str(request.data["voice"])
+    text, origins = ascii_text(str(request.data["text"]))
+    utterance = flite.speak(text, voice, float(request.data["rate"]))
+    writer = UtteranceWriter(request, utterance.rate, GAINS[voice])
+    start = 0.0
+    for phone, end in utterance.phones:
+        writer.phoneme(arpabet_shapes(phone), start)
+        start = end
+    starts = list(_token_starts(text))
+    for position, at in utterance.words:
+        if (token := bisect.bisect_right(starts, position)) > 0:
+            writer.word(origins[starts[token - 1]], at)
+    writer.sound(utterance.pcm)
+    writer.finish()
+
+
+def load(options: Mapping[str, Any]) -> Mapping[str, Handler]:
+    """For ``serve``; takes no options."""
+    try:
+        flite = Flite()
+    except OSError as error:
+        raise RuntimeError(f"flite is not installed ({error}); on Debian: apt install libflite1") from error
+    return {"speak": lambda request: _say(flite, request)}
+
+
+if __name__ == "__main__":
+    serve(load)
