@@ -1,0 +1,153 @@
+"""How fast the video may be sent, from what the receiver reports. No network in here: numbers in, decisions out."""
+
+from collections import deque
+from enum import Enum, auto
+
+
+class Resend(Enum):
+    """What to do about a packet that was reported lost."""
+
+    SEND = auto()
+    SKIP = auto()
+    KEYFRAME = auto()
+
+
+class CongestionGuard:
+    """Turns REMB, loss and round-trip time into a bitrate, and bounds what is sent beside the encoder's plan.
+
+    A small guard, not Google's congestion control: it keeps a narrow link from being flooded. Rates are bits per
+    second, times are seconds of any one rising clock.
+
+    - REMB (draft-alvestrand-rmcat-remb) may always raise the rate; it lowers it only while the link, not our own
+      content, decided its value: a receiver cannot tell a quiet sender from a narrow link.
+    - Loss lowers the rate only when REMB or the round-trip time moved too (a radio link loses at any rate), or when it
+      is so high that nothing else explains it.
+    - A lost packet is sent again at most once per round trip and within a budget; beyond it a keyframe is cheaper than
+      a storm of retransmissions.
+    - Pictures are held back while more was sent than the rate allows, so that the sound gets through.
+    """
+
+    REMB_SHARE = 0.95
+    REMB_RESERVE = 20_000
+    """Of REMB, what the sound beside it needs."""
+    CONGESTED_LOSS = 0.10
+    HOPELESS_LOSS = 0.35
+    CLEAN_LOSS = 0.02
+    CALM = 4.0
+    """Seconds without a sign of congestion before the rate recovers by itself, up to where it started."""
+    RECOVERY = 1.10
+    """Factor per second of that recovery."""
+    RESEND_SHARE = 0.20
+    """Of the rate, what retransmissions may take."""
+    RESEND_BURST = 6_000
+    """Bytes of retransmission that may come at once."""
+    RESEND_SIZE = 1_200
+    """Bytes that a retransmission is booked with."""
+    DEBT = 0.5
+    """Seconds of the rate that may be sent ahead before pictures are held back."""
+
+    def __init__(self, *, start: int, floor: int, ceiling: int) -> None:
+        self._start, self._floor, self._ceiling = float(start), float(floor), float(ceiling)
+        self._cap = min(max(float(start), floor), ceiling)
+        self._remb: float | None = None
+        self._loss_cap = float(ceiling)
+        self._bad_at = 0.0
+        self._recovered_at: float | None = None
+        self._rtt = 0.1
+        self._base_rtt: float | None = None
+        self._budget = float(self.RESEND_BURST)
+        self._budget_at: float | None = None
+        self._resent: dict[int, float] = {}
+        self._debt = 0.0
+        self._debt_at: float | None = None
+        self._sent: deque[tuple[float, int]] = deque()
+        self._sent_bytes = 0
+
+    @property
+    def target(self) -> int:
+        """Bits per second for the encoder."""
+        return int(min(max(min(self._cap, self._loss_cap), self._floor), self._ceiling))
+
+    @property
+    def rtt(self) -> float | None:
+        """The smoothed round-trip time in seconds; None before the first report."""
+        return None if self._base_rtt is None else self._rtt
+
+    def on_sent(self, size: int, now: float) -> None:
+        """``size`` bytes of video left."""
+        self._drain(now)
+        self._debt += size
+        self._sent.append((now, size))
+        self._sent_bytes += size
+
+    def sending(self, now: float) -> float:
+        """Bits per second sent over the last second."""
+        while self._sent and self._sent[0][0] < now - 1.0:
+            self._sent_bytes -= self._sent.popleft()[1]
+        return self._sent_bytes * 8.0
+
+    def admits_picture(self, now: float) -> bool:
+        """Whether the rate has room for another picture."""
+        self._drain(now)
+        return self._debt <= self.DEBT * self.target / 8
+
+    def on_remb(self, bitrate: int, now: float) -> None:
+        """The receiver's estimate of what it can receive."""
+        wanted = self.REMB_SHARE * bitrate - self.REMB_RESERVE
+        if wanted > self._cap:
+            self._cap = min(wanted, self._ceiling)
+        elif self.sending(now) > 0.8 * bitrate:
+            if wanted < 0.9 * self._cap:
+                self._bad_at = now
+            self._cap = max(wanted, self._floor)
+        self._remb = float(bitrate)
+        self._recover(now)
+
+    def on_report(self, loss: float, rtt: float | None, now: float) -> None:
+        """A receiver report: the share lost since the last one (0–1) and the round-trip time where it is known."""
+        if rtt is not None:
+            self._rtt = rtt if self._base_rtt is None else 0.7 * self._rtt + 0.3 * rtt
+            # The base creeps up, so that a longer path is accepted in the end.
+            self._base_rtt = rtt if self._base_rtt is None else min(rtt, self._base_rtt * 1.01)
+        queueing = self._base_rtt is not None and self._rtt > 1.5 * self._base_rtt + 0.05
+        if queueing:
+            self._bad_at = now
+        congested = queueing or now - self._bad_at < 2.0
+        if (loss > self.CONGESTED_LOSS and congested) or loss > self.HOPELESS_LOSS:
+            self._loss_cap = max(self._floor, min(self._loss_cap, self.target) * (1 - 0.5 * loss))
+            self._bad_at = now
+        elif loss < self.CLEAN_LOSS:
+            self._loss_cap = min(self._ceiling, self._loss_cap * 1.10)
+        self._recover(now)
+
+    def on_nack(self, sequence: int, now: float) -> Resend:
+        """Packet ``sequence`` was reported lost."""
+        rate = self.target / 8
+        elapsed = now - (now if self._budget_at is None else self._budget_at)
+        self._budget = min(self._budget + elapsed * self.RESEND_SHARE * rate, self.RESEND_BURST)
+        self._budget_at = now
+        # Receivers repeat a report every round trip: the last copy may still be on its way.
+        if now - self._resent.get(sequence, -1e9) < max(0.05, 1.2 * self._rtt):
+            return Resend.SKIP
+        if self._budget < self.RESEND_SIZE:
+            return Resend.KEYFRAME
+        self._budget -= self.RESEND_SIZE
+        if len(self._resent) >= 512:
+            self._resent = {s: at for s, at in self._resent.items() if now - at < 2.0}
+        self._resent[sequence] = now
+        return Resend.SEND
+
+    def _recover(self, now: float) -> None:
+        elapsed = min(1.0, now - (now if self._recovered_at is None else self._recovered_at))
+        self._recovered_at = now
+        if now - self._bad_at > self.CALM:
+            factor = self.RECOVERY**elapsed
+            if self._cap < self._start:
+                self._cap = min(self._start, self._cap * factor)
+            if self._loss_cap < self._start:
+                self._loss_cap = min(self._start, self._loss_cap * factor)
+
+    def _drain(self, now: float) -> None:
+        elapsed = now - (now if self._debt_at is None else self._debt_at)
+        self._debt = max(0.0, self._debt - elapsed * self.target / 8)
+        self._debt_at = now
