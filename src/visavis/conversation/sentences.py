@@ -19,17 +19,17 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 _LAST_WORD: Final = re.compile(r"(?:[^\W_]|[.'’\-])*$")
 _DOTTED_LETTERS: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?")
 
-# A name or number follows these; they never end a sentence.
-_BEFORE_A_NAME: Final = frozenset(
-    "mr mrs ms mx dr prof st sr jr rev fr hon gen col capt lt sgt gov sen rep pres mt ft vs cf eg ie fig figs eq ch "
-    "vol pp ed eds approx ca e.g i.e z.b bzw hr fr mme mlle".split()
-)
+# A name or a figure follows these: they end no sentence.
+_TITLES: Final = "Mr Mrs Ms Mx Dr Prof St Sr Jr Rev Hon Gen Col Capt Lt Sgt Gov Sen Rep Pres Mt Ft Hr Fr Mme Mlle"
+_INNER: Final = "vs cf eg ie e.g i.e z.b d.h bzw fig figs eq ch vol pp ed eds approx ca"
+_NEVER_LAST: Final = frozenset(f"{_TITLES} {_INNER} {_INNER.capitalize()} {_INNER.title()}".split())
 # These may also stand at a sentence's end: then the next word begins with a capital.
-_MAY_END: Final = frozenset(
+_SOMETIMES_LAST: Final = (
     "etc al inc ltd co corp dept est ave blvd rd jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri "
-    "sat sun min max sec hrs hr".split()
+    "sat sun min max sec hrs hr"
 )
-_NUMBERED: Final = frozenset("no nos nr p".split())  # abbreviations only before a figure
+_MAY_END: Final = frozenset(_SOMETIMES_LAST.split())
+_BEFORE_A_FIGURE: Final = frozenset(["no", "nos", "nr", "p"])
 
 
 class SentenceSplitter:
@@ -134,9 +134,9 @@ def _ends_sentence(text: str, start: int, at: int, end: int, *, final: bool) -> 
     if word.isdigit() and not text[start:at].strip().removesuffix(word):
         return False  # the number of a list's item
     key = word.casefold()
-    if key in _BEFORE_A_NAME or (len(word) == 1 and word.isupper() and word != "I"):
+    if word in _NEVER_LAST or (len(word) == 1 and word.isupper() and word != "I"):
         return False
-    if key in _NUMBERED:
+    if key in _BEFORE_A_FIGURE:
         follower = _follower(text, end)
         return (None if not final else True) if follower is None else not follower.isdigit()
     if key in _MAY_END or _DOTTED_LETTERS.fullmatch(word):
