@@ -51,7 +51,7 @@ def _probabilities(inputs: Floats) -> Floats:
     hidden = np.maximum(np.maximum(inputs @ w1 + b1, 0) @ w2 + b2, 0)
     scores = hidden @ w3 + b3
     likely = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return (likely / likely.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
 
 
 class _Level:
@@ -65,7 +65,7 @@ class _Level:
         for index, loudest in enumerate(frames.max(axis=1) if len(frames) else ()):
             self._level = max(float(loudest), self._level - 0.004)
             levels[index] = self._level
-        return (frames - levels) / 4
+        return (frames - levels) / np.float32(4)
 
 
 class _Smoother:

@@ -1,0 +1,146 @@
+"""Mouth shapes and word marks for sound whose text is known, from wherever it came.
+
+English is aligned to its phones by pocketsphinx (median error 10 ms); any other language that espeak-ng speaks is
+rendered by it, and the rendering's known times are warped onto the sound (20–40 ms).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from visavis.speech.espeak import EspeakSynthesizer
+from visavis.speech.phoneme import TimedPhoneme, arpabet_shapes, clip_visemes, timed_visemes
+from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechError, Voice, WordMark
+from visavis.speech.worker import WorkerProcess
+from visavis.viseme import TimedViseme, Viseme
+
+MAX_SOUND: Final = 40.0
+"""Seconds of sound that are aligned at most: the work grows with the square of it."""
+
+_WORD: Final = re.compile(r"[^\s\-–—/…]+")
+_EDGES: Final = ".,;:!?\"'“”‘’()[]{}<>*_«»¿¡|~`^"
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The mouth over the whole of a sound, and when each word of its text begins, in seconds from its first sample."""
+
+    visemes: tuple[TimedViseme, ...]
+    words: tuple[WordMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    offset: int
+
+
+class SpeechAligner:
+    """Aligns in a worker process of its own.
+
+    ``espeak`` says how words outside the dictionary are pronounced and renders other languages; it is started here if
+    it was not, and closed by whoever made it.
+    """
+
+    def __init__(self, espeak: EspeakSynthesizer) -> None:
+        self._espeak = espeak
+        self._worker = WorkerProcess("visavis.speech.workers.alignment")
+
+    async def start(self) -> None:
+        """Load the acoustic model. Raises ``SpeechError``."""
+        await self._espeak.start()
+        await self._worker.start()
+
+    async def close(self) -> None:
+        """End the worker. Idempotent."""
+        await self._worker.close()
+
+    async def align(self, pcm: Pcm16, text: str, language: str) -> Alignment:
+        """What ``pcm`` (``SPEECH_RATE``), which says ``text``, looks like.
+
+        Raises ``SpeechError`` when it cannot tell.
+        """
+        duration = len(pcm) / SPEECH_RATE
+        if duration > MAX_SOUND:
+            raise SpeechError(f"{duration:.0f} s of sound are too much to align")
+        words = _words(text)
+        if not words or duration < 0.05:
+            raise SpeechError("there is nothing to align")
+        if language.casefold().partition("-")[0] == "en":
+            try:
+                return await self._force(pcm, words, duration)
+            except SpeechError as error:
+                failure = error
+            try:
+                return await self._warp(pcm, text, language, duration)
+            except SpeechError:
+                raise failure from None
+        return await self._warp(pcm, text, language, duration)
+
+    async def _force(self, pcm: Pcm16, words: list[_Word], duration: float) -> Alignment:
+        spoken = [word.text for word in words]
+        reply = await self._worker.call("missing", {"words": list(dict.fromkeys(spoken))})
+        missing: list[str] = list(reply.data["missing"])
+        pronunciations = await self._espeak.phonemes(missing, "en-us") if missing else {}
+        silent = set(missing) - pronunciations.keys()
+        words = [word for word in words if word.text not in silent]
+        data = {"words": [word.text for word in words], "pronunciations": pronunciations}
+        reply = await self._worker.call("align", data, pcm.astype("<i2").tobytes())
+        phones: list[tuple[str, float, float]] = reply.data["phones"]
+        marks = zip(words, reply.data["words"], strict=True)
+        return Alignment(
+            _phone_visemes(phones, duration),
+            tuple(WordMark(word.offset, min(max(at, 0.0), duration)) for word, at in marks),
+        )
+
+    async def _warp(self, pcm: Pcm16, text: str, language: str, duration: float) -> Alignment:
+        rendered = [chunk async for chunk in self._espeak.synthesize(text, Voice(language=language))]
+        if not rendered:
+            raise SpeechError("there is nothing to align")
+        shapes: list[TimedViseme] = []
+        marks: list[WordMark] = []
+        at = 0.0
+        for chunk in rendered:
+            shapes += [viseme.shifted(at) for viseme in chunk.visemes or ()]
+            marks += [WordMark(mark.offset, mark.at + at) for mark in chunk.words]
+            at += len(chunk.pcm) / SPEECH_RATE
+        if at > MAX_SOUND:
+            raise SpeechError(f"{at:.0f} s of sound are too much to align")
+        reference = np.concatenate([chunk.pcm for chunk in rendered]).astype("<i2").tobytes()
+        times = [shape.start for shape in shapes] + [mark.at for mark in marks]
+        data = {"split": len(reference), "times": times}
+        reply = await self._worker.call("warp", data, reference + pcm.astype("<i2").tobytes())
+        warped: list[float] = [min(max(0.0, time), duration) for time in reply.data["times"]]
+        starts, ends = warped[: len(shapes)], [*warped[1 : len(shapes)], duration]
+        visemes = (TimedViseme(s.viseme, a, b) for s, a, b in zip(shapes, [0.0, *starts[1:]], ends, strict=True))
+        return Alignment(
+            clip_visemes(visemes, 0.0, duration),
+            tuple(WordMark(mark.offset, at) for mark, at in zip(marks, warped[len(shapes) :], strict=True)),
+        )
+
+
+def _words(text: str) -> list[_Word]:
+    """The words as the dictionary writes them; numbers and signs stay as they are, for espeak-ng to pronounce."""
+    found: list[_Word] = []
+    for match in _WORD.finditer(text.replace("’", "'")):
+        left = match.group().lstrip(_EDGES)
+        word = left.rstrip(_EDGES).lower()
+        if any(c.isalnum() for c in word):
+            found.append(_Word(word, match.end() - len(left)))
+    return found
+
+
+def _phone_visemes(phones: list[tuple[str, float, float]], duration: float) -> tuple[TimedViseme, ...]:
+    timed: list[TimedPhoneme] = []
+    end = 0.0
+    for name, start, until in phones:
+        # Between words the aligner may leave time to nobody.
+        if start - end > 0.005:
+            timed.append(TimedPhoneme((Viseme.SIL,), end))
+        timed.append(TimedPhoneme(arpabet_shapes(name), start))
+        end = until
+    if end < duration:
+        timed.append(TimedPhoneme((Viseme.SIL,), end))
+    return timed_visemes([TimedPhoneme(p.shapes, max(p.start, 0.0)) for p in timed], 0.0, duration)
