@@ -30,6 +30,8 @@ class CongestionGuard:
     REMB_SHARE = 0.95
     REMB_RESERVE = 20_000
     """Of REMB, what the sound beside it needs."""
+    REMB_OVER = 1.15
+    """Sending at this multiple of REMB says that the link is behind it, once it falls or stays so."""
     CONGESTED_LOSS = 0.10
     HOPELESS_LOSS = 0.35
     CLEAN_LOSS = 0.02
@@ -50,6 +52,7 @@ class CongestionGuard:
         self._start, self._floor, self._ceiling = float(start), float(floor), float(ceiling)
         self._cap = min(max(float(start), floor), ceiling)
         self._remb: float | None = None
+        self._was_over = False
         self._loss_cap = float(ceiling)
         self._bad_at = 0.0
         self._recovered_at: float | None = None
@@ -94,12 +97,15 @@ class CongestionGuard:
     def on_remb(self, bitrate: int, now: float) -> None:
         """The receiver's estimate of what it can receive."""
         wanted = self.REMB_SHARE * bitrate - self.REMB_RESERVE
+        over = self.sending(now) > self.REMB_OVER * bitrate
+        falling = self._remb is not None and bitrate < 0.97 * self._remb
         if wanted > self._cap:
             self._cap = min(wanted, self._ceiling)
-        elif self.sending(now) > 0.8 * bitrate:
+        elif over and (falling or self._was_over):
             if wanted < 0.9 * self._cap:
                 self._bad_at = now
             self._cap = max(wanted, self._floor)
+        self._was_over = over
         self._remb = float(bitrate)
         self._recover(now)
 

@@ -133,7 +133,8 @@ class H264Encoder:
             "preset": "superfast",
             "tune": "zerolatency",
             "maxrate": str(ceiling),
-            "bufsize": str(max(ceiling // 4, 250_000)),
+            # Bounds a keyframe: at a lowered rate a large one would hold the link up for seconds.
+            "bufsize": str(max(ceiling // 8, 120_000)),
             "forced-idr": "1",
             "x264-params": _X264,
         }
