@@ -1,0 +1,186 @@
+"""One client's WebSocket, from its acceptance to its close."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from visavis.session.events import Ended, Ending, Refusal, RefusalKind
+from visavis.session.ports import Call, CallRequest, Reception
+from visavis.wire.navtalk.encode import Encoder, success, warning
+from visavis.wire.navtalk.farewell import POLICY, Farewell, farewell
+from visavis.wire.navtalk.inbox import Inbox
+from visavis.wire.navtalk.metrics import WireMetrics
+from visavis.wire.navtalk.outbox import Outbox, OutboxFull
+from visavis.wire.navtalk.server_messages import ServerMessage
+from visavis.wire.navtalk.settings import NavtalkSettings
+
+_log: Final = structlog.get_logger(__name__)
+
+TRANSPARENCY: Final = "transparency"
+"""The model whose calls only say the sound that is pushed."""
+
+_SLOW_READER: Final = "slow_reader"
+
+_TROUBLE: Final = "Something went wrong on the server. Please call again."
+
+
+class Connection:
+    """Carries one call over one WebSocket.
+
+    Three tasks: one reads, one hands over what waits for pictures, one follows the session's events; and the
+    connection itself is the only one that writes. Whatever ends first ends all: the client's leaving, the session's
+    end, a client that reads too slowly. The call is left in every case.
+    """
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        reception: Reception,
+        settings: NavtalkSettings,
+        metrics: WireMetrics,
+        threads: asyncio.Semaphore,
+    ) -> None:
+        self._socket: Final = socket
+        self._reception: Final = reception
+        self._settings: Final = settings
+        self._metrics: Final = metrics
+        self._threads: Final = threads
+        self._outbox: Final = Outbox(settings.outbox_size)
+        self._cause = "left"
+
+    async def run(self, request: CallRequest) -> None:
+        """Serve the client; returns when the socket is closed and the call left."""
+        await self._socket.accept()
+        with self._metrics.connections.track_inprogress():
+            try:
+                call = await self._admit(request)
+            except Refusal as refusal:
+                self._metrics.calls.labels(refusal.kind.value).inc()
+                _log.debug("call refused", kind=refusal.kind.value, address=request.address)
+                await self._say_farewell(farewell(refusal))
+                return
+            self._metrics.calls.labels("admitted").inc()
+            with structlog.contextvars.bound_contextvars(session=call.id):
+                await self._serve(call, request.model == TRANSPARENCY)
+
+    async def _admit(self, request: CallRequest) -> Call:
+        """The call. Raises ``Refusal``, also for what the reception did not foresee."""
+        allowed = self._settings.allowed_origins
+        if request.origin is not None and "*" not in allowed and request.origin not in allowed:
+            raise Refusal(RefusalKind.BAD_REQUEST, "This page may not call here: its origin is not allowed.")
+        try:
+            async with asyncio.timeout(self._settings.admit_timeout):
+                return await self._reception.admit(request)
+        except TimeoutError:
+            raise Refusal(RefusalKind.BACKEND_ERROR, "The connection took too long. Please call again.") from None
+        except Refusal:
+            raise
+        except Exception:
+            self._metrics.failures.inc()
+            _log.exception("admission failed")
+            raise Refusal(RefusalKind.BACKEND_ERROR, _TROUBLE) from None
+
+    async def _serve(self, call: Call, passthrough: bool) -> None:
+        inbox = Inbox(call, self._settings, self._metrics, self._threads, passthrough)
+        self._outbox.put(success(call.id, call.ice_servers))
+        if call.notice is not None:
+            self._outbox.put(warning(call.notice))
+        _log.info("call began")
+        reading = asyncio.create_task(self._read(inbox), name="wire-read")
+        writing = asyncio.create_task(self._write(), name="wire-write")
+        tasks = [
+            reading,
+            writing,
+            asyncio.create_task(self._follow(call), name="wire-follow"),
+            asyncio.create_task(inbox.run_lane(), name="wire-lane"),
+        ]
+        try:
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    _log.error("connection failed", exc_info=result)
+            await self._leave(call)
+            self._metrics.closed.labels(self._cause).inc()
+            _log.info("call over", cause=self._cause)
+
+    async def _read(self, inbox: Inbox) -> None:
+        """Take the client's messages until it is gone."""
+        while True:
+            frame = await self._socket.receive()
+            if frame["type"] == "websocket.disconnect":
+                return
+            await inbox.take(frame)
+
+    async def _follow(self, call: Call) -> None:
+        """Queue what the session tells; an end without a word is told as a failure."""
+        encoder = Encoder(self._settings.tool_arguments, self._settings.audio_delta)
+        try:
+            async for event in call.events():
+                if isinstance(event, Ended):
+                    self._finish(event)
+                    continue
+                for message in encoder.encode(event):
+                    if not self._outbox.put(message):
+                        self._metrics.dropped.labels("slow_reader").inc()
+        except Exception:
+            self._metrics.failures.inc()
+            _log.exception("session failed")
+        if self._outbox.farewell is None:
+            self._finish(Ended(Ending.BACKEND_ERROR, _TROUBLE))
+
+    def _finish(self, ended: Ended) -> None:
+        self._cause = ended.ending.value
+        self._outbox.finish(farewell(ended))
+
+    async def _write(self) -> None:
+        """Send what is queued, until all is said and the socket closed, or the client cannot be told."""
+        try:
+            while (message := await self._outbox.take()) is not None:
+                await self._send(message)
+            if self._outbox.farewell is not None:
+                await self._close(self._outbox.farewell)
+        except (OutboxFull, TimeoutError):
+            self._cause = _SLOW_READER
+            self._metrics.dropped.labels(_SLOW_READER).inc(len(self._outbox))
+            await self._close(Farewell((), POLICY, _SLOW_READER))
+        except WebSocketDisconnect:
+            return
+
+    async def _send(self, message: ServerMessage) -> None:
+        text = message.json_text()
+        async with asyncio.timeout(self._settings.send_timeout):
+            await self._socket.send_text(text)
+        self._metrics.sent.labels(message.type).inc()
+        self._metrics.sent_bytes.inc(len(text))
+
+    async def _say_farewell(self, last: Farewell) -> None:
+        try:
+            for message in last.messages:
+                await self._send(message)
+        except (TimeoutError, WebSocketDisconnect):
+            _log.debug("farewell not heard")
+        else:
+            await self._close(last)
+
+    async def _close(self, last: Farewell) -> None:
+        """Send the close frame; the web server waits for the client's own for a bounded time."""
+        if self._socket.client_state is WebSocketState.DISCONNECTED:
+            return
+        try:
+            async with asyncio.timeout(self._settings.close_timeout):
+                await self._socket.close(last.code, last.reason)
+        except (TimeoutError, WebSocketDisconnect):
+            _log.debug("close not heard", code=last.code)
+
+    async def _leave(self, call: Call) -> None:
+        try:
+            async with asyncio.timeout(self._settings.leave_timeout):
+                await call.leave()
+        except Exception:
+            self._metrics.failures.inc()
+            _log.exception("session could not be left")

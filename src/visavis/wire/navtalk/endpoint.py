@@ -1,0 +1,63 @@
+"""The unified WebSocket of NavTalk's v2 API, with the look-ups that its clients make before a call."""
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+from starlette.datastructures import QueryParams
+from starlette.websockets import WebSocket
+
+from visavis.session.ports import CallRequest, Reception
+from visavis.wire.navtalk.connection import Connection
+from visavis.wire.navtalk.metrics import WireMetrics
+from visavis.wire.navtalk.rest import AvatarDirectory, LicenseCheck, rest_router
+from visavis.wire.navtalk.settings import NavtalkSettings
+
+PATH: Final = "/wss/v2/realtime-chat"
+
+_THREADS: Final = 2
+"""Large messages and pictures that are decoded at a time, for all clients."""
+
+
+def navtalk_router(
+    reception: Reception,
+    settings: NavtalkSettings,
+    directory: AvatarDirectory,
+    licenses: LicenseCheck,
+    registry: CollectorRegistry,
+) -> APIRouter:
+    """All that NavTalk clients need: the WebSocket at ``PATH``, the avatar look-ups, and the avatars' pictures.
+
+    Metrics go to ``registry``. uvicorn needs ``uvicorn_options(settings)``, and logs need ``redact_logs()``.
+    """
+    router = APIRouter()
+    metrics = WireMetrics(registry)
+    threads = asyncio.Semaphore(_THREADS)
+
+    @router.websocket(PATH)
+    @router.websocket(PATH + "/")
+    async def realtime_chat(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
+        await Connection(socket, reception, settings, metrics, threads).run(call_request(socket))
+
+    router.include_router(rest_router(settings, directory, licenses))
+    return router
+
+
+def call_request(socket: WebSocket) -> CallRequest:
+    """What the client's URL asks for. Other parameters than these are passed over."""
+    query = socket.query_params
+    return CallRequest(
+        license=_first(query, "license") or "",
+        avatar_id=_first(query, "avatarId"),
+        name=_first(query, "name", "character"),
+        model=_first(query, "model"),
+        voice=_first(query, "voice"),
+        prompt=_first(query, "instructions", "prompt"),
+        origin=socket.headers.get("origin"),
+        address=socket.client.host if socket.client else "",
+    )
+
+
+def _first(query: QueryParams, *names: str) -> str | None:
+    return next((value for name in names if (value := query.get(name))), None)

@@ -1,0 +1,177 @@
+"""The REST look-ups that NavTalk's SDKs make before every call, and the avatars' pictures."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from visavis.wire.navtalk.settings import NavtalkSettings
+
+LOOK_UPS: Final = "/api/open/v1/avatar"
+PICTURES: Final = "/avatars"
+
+_CORS: Final = {"access-control-allow-origin": "*"}
+_PREFLIGHT: Final = {
+    **_CORS,
+    "access-control-allow-methods": "GET, HEAD, OPTIONS",
+    "access-control-allow-headers": "license, content-type, authorization",
+    "access-control-max-age": "86400",
+}
+_PICTURE_AGE: Final = "public, max-age=3600"
+
+# A host with an optional port; whatever else a Host header holds does not get into an answer.
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+class AvatarEntry(Protocol):
+    """What the look-ups tell of an avatar. Its prompt is not among it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def updated(self) -> datetime: ...
+    @property
+    def poster(self) -> Path: ...
+    @property
+    def thumbnail(self) -> Path: ...
+
+
+class AvatarDirectory(Protocol):
+    """Who can be called."""
+
+    def get(self, avatar_id: str) -> AvatarEntry | None:
+        """The avatar with this id."""
+        ...
+
+    def find(self, name: str) -> Sequence[AvatarEntry]:
+        """All avatars of this name, the most recently updated first."""
+        ...
+
+    def all(self) -> Sequence[AvatarEntry]:
+        """All avatars."""
+        ...
+
+
+class LicenseCheck(Protocol):
+    """Who may ask."""
+
+    def authorize(self, key: str) -> object | None:
+        """What belongs to the key; None for one that is not known."""
+        ...
+
+
+def rest_router(settings: NavtalkSettings, directory: AvatarDirectory, licenses: LicenseCheck) -> APIRouter:
+    """``/api/open/v1/avatar/{detail,getByName,list}`` and ``/avatars/{id}/{poster,thumbnail}.jpg``.
+
+    The look-ups take the license from the header or the query, answer ``{code, message, data}`` with the code also as
+    HTTP status, and allow every origin. The pictures are public, as pages show them without a license.
+    """
+    router = APIRouter()
+
+    def refused(request: Request) -> JSONResponse | None:
+        key = request.headers.get("license") or request.query_params.get("license") or ""
+        if licenses.authorize(key) is None:
+            return _answer(HTTPStatus.UNAUTHORIZED, "The license key is missing or not valid.")
+        return None
+
+    def told(request: Request, avatar: AvatarEntry) -> dict[str, Any]:
+        return avatar_data(avatar, _base(request, settings.public_url), settings.provider_name)
+
+    @router.get(LOOK_UPS + "/detail")
+    async def detail(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if (answer := refused(request)) is not None:
+            return answer
+        avatar = directory.get(request.query_params.get("avatarId", ""))
+        if avatar is None:
+            return _answer(HTTPStatus.NOT_FOUND, "There is no avatar with this avatarId.")
+        return _answer(HTTPStatus.OK, "SUCCESS", told(request, avatar))
+
+    @router.get(LOOK_UPS + "/getByName")
+    async def get_by_name(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if (answer := refused(request)) is not None:
+            return answer
+        found = directory.find(request.query_params.get("name", ""))
+        if not found:
+            return _answer(HTTPStatus.NOT_FOUND, "There is no avatar with this name.")
+        return _answer(HTTPStatus.OK, "SUCCESS", told(request, found[0]))
+
+    @router.get(LOOK_UPS + "/list")
+    async def list_all(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if (answer := refused(request)) is not None:
+            return answer
+        return _answer(HTTPStatus.OK, "SUCCESS", [told(request, avatar) for avatar in directory.all()])
+
+    @router.options(LOOK_UPS + "/{call}")
+    async def preflight(call: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+
+    @router.api_route(PICTURES + "/{avatar_id}/{picture}.jpg", methods=["GET", "HEAD"])
+    async def picture(request: Request, avatar_id: str, picture: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        avatar = directory.get(avatar_id)
+        path = {"poster": avatar.poster, "thumbnail": avatar.thumbnail}.get(picture) if avatar else None
+        if avatar is None or path is None:
+            return _answer(HTTPStatus.NOT_FOUND, "There is no such picture.")
+        return _picture(request, path, avatar.updated)
+
+    return router
+
+
+def avatar_data(avatar: AvatarEntry, base: str, provider_name: str) -> dict[str, Any]:
+    """An avatar as the look-ups tell it; ``base``: the server's address without a slash at the end."""
+    folder = f"{base}{PICTURES}/{quote(avatar.id, safe='')}"
+    return {
+        "id": avatar.id,
+        "avatarId": avatar.id,
+        "name": avatar.name,
+        "url": f"{folder}/poster.jpg",
+        "thumbnailUrl": f"{folder}/thumbnail.jpg",
+        "providerId": provider_name,
+        "providerName": provider_name,
+        # No film: where this holds something, the WordPress plugin takes ``url`` for an MP4.
+        "videoFile": None,
+        "status": "SUCCESS",
+    }
+
+
+def _answer(status: HTTPStatus, message: str, data: Any = None) -> JSONResponse:
+    headers = {**_CORS, "cache-control": "no-store"}
+    return JSONResponse({"code": status.value, "message": message, "data": data}, status, headers)
+
+
+def _base(request: Request, public_url: str | None) -> str:
+    """The server's address as the client sees it: as configured, as a proxy tells it, or as the request says."""
+    if public_url:
+        return public_url.rstrip("/")
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).partition(",")[0].strip()
+    host = request.headers.get("x-forwarded-host", request.headers.get("host", "")).partition(",")[0].strip()
+    if scheme not in ("http", "https"):
+        scheme = "http"
+    if not _HOST.fullmatch(host):
+        address = request.scope.get("server") or ("localhost", None)
+        host = f"{address[0]}:{address[1]}"
+    return f"{scheme}://{host}"
+
+
+def _picture(request: Request, path: Path, updated: datetime) -> Response:
+    tag = f'"{path.stem}-{int(updated.timestamp())}"'
+    headers = {
+        **_CORS,
+        "cache-control": _PICTURE_AGE,
+        "etag": tag,
+        "last-modified": format_datetime(updated, usegmt=False),
+        "cross-origin-resource-policy": "cross-origin",
+    }
+    known = [value.strip().removeprefix("W/") for value in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return FileResponse(path, media_type="image/jpeg", headers=headers)

@@ -1,0 +1,275 @@
+"""What the server says to NavTalk clients: one union, each message in the shape that all known clients can read.
+
+``data`` is always an object, and text for people stands both beside and inside it: clients differ in where they look.
+Names of fields are those of the wire.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Message(_Shape):
+    def json_text(self) -> str:
+        """The message as it goes over the wire."""
+        return self.model_dump_json(exclude_none=True)
+
+
+class Nothing(_Shape):
+    """An empty ``data``."""
+
+
+class IceServerEntry(_Shape):
+    """``urls`` is always an array: the Android SDK fails on a string, the iOS SDK ignores it."""
+
+    urls: Annotated[list[str], Field(min_length=1)]
+    username: str | None = None
+    credential: str | None = None
+
+
+class SuccessData(_Shape):
+    """Both are required by clients, and not empty."""
+
+    sessionId: Annotated[str, Field(min_length=1)]
+    iceServers: Annotated[list[IceServerEntry], Field(min_length=1)]
+
+
+class ConnectedSuccess(_Message):
+    """The first message of an admitted call."""
+
+    type: Literal["conversation.connected.success"] = "conversation.connected.success"
+    data: SuccessData
+
+
+class WarningData(_Shape):
+    """``avatarId``: the avatar that was chosen."""
+
+    message: str
+    avatarId: str
+
+
+class ConnectedWarning(_Message):
+    """A problem that does not keep the call from going on."""
+
+    type: Literal["conversation.connected.warning"] = "conversation.connected.warning"
+    message: str
+    data: WarningData
+
+
+class ToldData(_Shape):
+    """The message again, for clients that look here."""
+
+    message: str
+
+
+ClosingType = Literal[
+    "conversation.connected.fail",
+    "conversation.connected.close",
+    "conversation.connected.insufficient_balance",
+    "conversation.connected.connection_limit_exceeded",
+    "conversation.connected.gpu_full",
+    "conversation.connected.backend_error",
+    "realtime.session.gpu_full",
+    "realtime.session.insufficient_balance",
+]
+
+
+class ConnectedClosing(_Message):
+    """Why the call does not begin, or is over; the socket is closed after it."""
+
+    type: ClosingType
+    message: str
+    data: ToldData
+
+
+class CreatedData(_Shape):
+    sessionId: str
+
+
+class SessionCreated(_Message):
+    """The client sends its history now."""
+
+    type: Literal["realtime.session.created"] = "realtime.session.created"
+    data: CreatedData
+
+
+class SessionUpdated(_Message):
+    """The client opens its microphone now; a second one would open a second microphone."""
+
+    type: Literal["realtime.session.updated"] = "realtime.session.updated"
+    data: Nothing = Nothing()
+
+
+class SpeechMark(_Message):
+    """The user's turn begins or ends."""
+
+    type: Literal[
+        "realtime.input_audio_buffer.speech_started",
+        "realtime.input_audio_buffer.speech_stopped",
+    ]
+    data: Nothing = Nothing()
+
+
+class UserTranscriptData(_Shape):
+    content: str
+    transcript: str
+    item_id: str
+
+
+class UserTranscriptCompleted(_Message):
+    """The words of the user's turn, empty when none were understood."""
+
+    type: Literal["realtime.conversation.item.input_audio_transcription.completed"] = (
+        "realtime.conversation.item.input_audio_transcription.completed"
+    )
+    data: UserTranscriptData
+
+
+class TranscriptDeltaData(_Shape):
+    content: str
+    delta: str
+    id: str
+    response_id: str
+
+
+class TranscriptDelta(_Message):
+    """More words of the answer."""
+
+    type: Literal["realtime.response.audio_transcript.delta"] = "realtime.response.audio_transcript.delta"
+    data: TranscriptDeltaData
+
+
+class TranscriptDoneData(_Shape):
+    content: str
+    transcript: str
+    id: str
+    response_id: str
+
+
+class TranscriptDone(_Message):
+    """All words of the answer."""
+
+    type: Literal["realtime.response.audio_transcript.done"] = "realtime.response.audio_transcript.done"
+    data: TranscriptDoneData
+
+
+class AudioDeltaData(_Shape):
+    delta: str
+    id: str
+    response_id: str
+
+
+class AudioDelta(_Message):
+    """A copy of the answer's sound, base64 of 16-bit little endian mono at 24 kHz; only where it was asked for."""
+
+    type: Literal["realtime.response.audio.delta"] = "realtime.response.audio.delta"
+    data: AudioDeltaData
+
+
+class ResponseData(_Shape):
+    id: str
+    response_id: str
+
+
+class AudioDone(_Message):
+    """The answer's sound is over."""
+
+    type: Literal["realtime.response.audio.done"] = "realtime.response.audio.done"
+    data: ResponseData
+
+
+class ArgumentsDeltaData(_Shape):
+    call_id: str
+    delta: str
+
+
+class FunctionArgumentsDelta(_Message):
+    """More of a tool call's arguments."""
+
+    type: Literal["realtime.response.function_call_arguments.delta"] = "realtime.response.function_call_arguments.delta"
+    data: ArgumentsDeltaData
+
+
+class FunctionCallData(_Shape):
+    name: str
+    function_name: str
+    call_id: str
+    arguments: dict[str, Any] | str
+
+
+class RawFunctionCall(_Shape):
+    """The event in OpenAI's form; ``arguments`` is JSON text."""
+
+    type: Literal["response.function_call_arguments.done"] = "response.function_call_arguments.done"
+    name: str
+    arguments: str
+    call_id: str
+    event_id: str
+    item_id: str
+    output_index: int
+    response_id: str
+
+
+class FunctionArgumentsDone(_Message):
+    """A tool is to be called: all three shapes in which clients look for it, at once."""
+
+    type: Literal["realtime.response.function_call_arguments.done"] = "realtime.response.function_call_arguments.done"
+    data: FunctionCallData
+    raw_data: RawFunctionCall
+
+
+class OfferedDescription(_Shape):
+    type: Literal["offer"] = "offer"
+    sdp: str
+
+
+class OfferData(_Shape):
+    sdp: OfferedDescription
+
+
+class SignalingOffer(_Message):
+    """The server's WebRTC offer."""
+
+    type: Literal["webrtc.signaling.offer"] = "webrtc.signaling.offer"
+    data: OfferData
+
+
+class AnsweredDescription(_Shape):
+    type: Literal["answer"] = "answer"
+    sdp: str
+
+
+class AnswerData(_Shape):
+    sdp: AnsweredDescription
+
+
+class SignalingAnswer(_Message):
+    """The server's answer to a client's offer; the phones' SDKs read the outer ``sdp``."""
+
+    type: Literal["webrtc.signaling.answer"] = "webrtc.signaling.answer"
+    data: AnswerData
+    sdp: AnsweredDescription
+
+
+ServerMessage = Annotated[
+    ConnectedSuccess
+    | ConnectedWarning
+    | ConnectedClosing
+    | SessionCreated
+    | SessionUpdated
+    | SpeechMark
+    | UserTranscriptCompleted
+    | TranscriptDelta
+    | TranscriptDone
+    | AudioDelta
+    | AudioDone
+    | FunctionArgumentsDelta
+    | FunctionArgumentsDone
+    | SignalingOffer
+    | SignalingAnswer,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,260 @@
+"""The WebSocket over a real web server, with a scripted session behind it."""
+
+import asyncio
+import base64
+import json
+
+import pytest
+import websockets
+from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say
+
+from visavis.conversation.events import AnswerAudioDone, AnswerDelta, AnswerDone, SpeechStarted, UserTranscript
+from visavis.session.commands import (
+    AcceptAnswer,
+    AddCandidate,
+    AddMessage,
+    AppendAudio,
+    Configure,
+    Respond,
+)
+from visavis.session.events import Ended, Ending, Refusal, RefusalKind
+from visavis.session.ports import CallRequest, Notice
+from visavis.wire.navtalk.settings import NavtalkSettings
+
+
+async def test_a_call_begins_in_the_documented_order() -> None:
+    async with open_house() as house, house.call() as client:
+        first = await heard(client)
+        assert first == {
+            "type": "conversation.connected.success",
+            "data": {
+                "sessionId": "session-1",
+                "iceServers": [
+                    {"urls": ["stun:stun.example.org:3478"]},
+                    {"urls": ["turn:turn.example.org:3478"], "username": "user", "credential": "word"},
+                ],
+            },
+        }
+        rest = [await heard(client) for _ in range(3)]
+        assert rest == [
+            {"type": "webrtc.signaling.offer", "data": {"sdp": {"type": "offer", "sdp": "v=0\r\n"}}},
+            {"type": "realtime.session.created", "data": {"sessionId": "session-1"}},
+            {"type": "realtime.session.updated", "data": {}},
+        ]
+
+
+async def test_a_warning_follows_the_success() -> None:
+    async with open_house() as house:
+        house.reception.notice = Notice("Two avatars have this name.", "avatar-2")
+        async with house.call() as client:
+            assert (await heard(client))["type"] == "conversation.connected.success"
+            assert await heard(client) == {
+                "type": "conversation.connected.warning",
+                "message": "Two avatars have this name.",
+                "data": {"message": "Two avatars have this name.", "avatarId": "avatar-2"},
+            }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("license=a%2Bb&name=Mira+Lane", CallRequest("a+b", name="Mira Lane")),
+        ("license=a&name=Mira%20Lane&avatarId=7", CallRequest("a", avatar_id="7", name="Mira Lane")),
+        ("license=a&character=Mira", CallRequest("a", name="Mira")),
+        ("license=a&name=M&model=transparency", CallRequest("a", name="M", model="transparency")),
+        (
+            "license=a&name=M&voice=sage&instructions=Be+brief.&x=1",
+            CallRequest("a", name="M", voice="sage", prompt="Be brief."),
+        ),
+        ("name=&avatarId=", CallRequest("")),
+    ],
+)
+async def test_the_query_says_who_calls_whom(query: str, expected: CallRequest) -> None:
+    async with open_house() as house:
+        async with house.call(query) as client:
+            await opened(client)
+        request = house.reception.requests[0]
+        assert request.address == "127.0.0.1"
+        fields = ("license", "avatar_id", "name", "model", "voice", "prompt")
+        assert [getattr(request, name) for name in fields] == [getattr(expected, name) for name in fields]
+
+
+async def test_a_slash_at_the_end_of_the_path_is_taken() -> None:
+    async with open_house() as house, house.call(path="/wss/v2/realtime-chat/") as client:
+        await opened(client)
+
+
+@pytest.mark.parametrize(
+    ("kind", "types", "code", "reason"),
+    [
+        (RefusalKind.INVALID_LICENSE, ["conversation.connected.fail"], 1008, None),
+        (RefusalKind.UNKNOWN_AVATAR, ["conversation.connected.fail"], 1008, None),
+        (RefusalKind.BAD_REQUEST, ["conversation.connected.fail"], 1008, None),
+        (RefusalKind.LICENSE_LIMIT, ["conversation.connected.connection_limit_exceeded"], 1008, None),
+        (
+            RefusalKind.NO_CREDIT,
+            ["conversation.connected.insufficient_balance", "realtime.session.insufficient_balance"],
+            1008,
+            "Insufficient points",
+        ),
+        (RefusalKind.NO_SLOT, ["conversation.connected.gpu_full", "realtime.session.gpu_full"], 1013, None),
+        (RefusalKind.BACKEND_ERROR, ["conversation.connected.backend_error"], 1011, None),
+        (RefusalKind.SHUTTING_DOWN, ["conversation.connected.fail"], 1013, None),
+    ],
+)
+async def test_a_refusal_is_told_before_the_close(
+    kind: RefusalKind, types: list[str], code: int, reason: str | None
+) -> None:
+    async with open_house() as house:
+        house.reception.refusal = Refusal(kind, "Not now.")
+        async with house.call() as client:
+            messages, closed, why = await heard_until_closed(client)
+        assert [message["type"] for message in messages] == types
+        assert all(message["message"] == message["data"]["message"] == "Not now." for message in messages)
+        assert closed == code
+        assert why == (reason or kind.value)
+
+
+async def test_an_admission_that_breaks_or_hangs_is_a_backend_error() -> None:
+    async with open_house(NavtalkSettings(admit_timeout=0.2)) as house:
+        house.reception.refusal = RuntimeError("no such table: licenses")
+        async with house.call() as client:
+            messages, code, _ = await heard_until_closed(client)
+        assert [message["type"] for message in messages] == ["conversation.connected.backend_error"]
+        assert "table" not in json.dumps(messages)
+        assert code == 1011
+        house.reception.delay = 60
+        async with house.call() as client:
+            messages, code, _ = await heard_until_closed(client)
+        assert [message["type"] for message in messages] == ["conversation.connected.backend_error"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "admitted"), [("https://good.example", True), ("https://evil.example", False), (None, True)]
+)
+async def test_only_pages_of_allowed_origins_may_call(origin: str | None, admitted: bool) -> None:
+    async with open_house(NavtalkSettings(allowed_origins=("https://good.example",))) as house:
+        async with house.call(origin=origin) as client:
+            if admitted:
+                await opened(client)
+            else:
+                messages, code, _ = await heard_until_closed(client)
+                assert [message["type"] for message in messages] == ["conversation.connected.fail"]
+                assert code == 1008
+        assert len(house.reception.requests) == admitted
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "code"),
+    [
+        (Ending.NORMAL, "conversation.connected.close", 1000),
+        (Ending.SESSION_TIMEOUT, "conversation.connected.close", 1000),
+        (Ending.CONVERSATION_ENDED, "conversation.connected.close", 1000),
+        (Ending.MEDIA_FAILED, "conversation.connected.fail", 1011),
+        (Ending.BACKEND_ERROR, "conversation.connected.backend_error", 1011),
+    ],
+)
+async def test_an_ending_is_told_after_all_else_and_the_socket_closed(ending: Ending, kind: str, code: int) -> None:
+    async with open_house() as house, house.call() as client:
+        await opened(client)
+        call = house.reception.calls[0]
+        call.tell(AnswerDone("r1", "Goodbye."), AnswerAudioDone("r1"), Ended(ending, "It is over."))
+        messages, closed, reason = await heard_until_closed(client)
+        assert [message["type"] for message in messages] == [
+            "realtime.response.audio_transcript.done",
+            "realtime.response.audio.done",
+            kind,
+        ]
+        assert messages[-1]["message"] == messages[-1]["data"]["message"] == "It is over."
+        assert (closed, reason) == (code, ending.value)
+        async with asyncio.timeout(5):
+            await call.left.wait()
+
+
+async def test_a_client_that_hangs_up_is_left() -> None:
+    async with open_house() as house:
+        async with house.call() as client:
+            await opened(client)
+        call = house.reception.calls[0]
+        async with asyncio.timeout(5):
+            await call.left.wait()
+        assert call.leaves == 1
+
+
+async def test_a_client_that_vanishes_is_left() -> None:
+    async with open_house() as house:
+        client = await house.call()
+        await opened(client)
+        client.transport.abort()
+        async with asyncio.timeout(5):
+            await house.reception.calls[0].left.wait()
+
+
+async def test_what_a_client_says_reaches_the_session_in_order() -> None:
+    async with open_house() as house, house.call() as client:
+        # In onopen, before anything was heard.
+        await say(client, "realtime.input_config", {"content": json.dumps({"voice": "sage", "prompt": "Be brief."})})
+        await opened(client)
+        call = house.reception.calls[0]
+        assert await call.wait_for(1) == [Configure("sage", "Be brief.")]
+        await say(client, "webrtc.signaling.answer", {"sdp": {"type": "answer", "sdp": "v=0\r\n"}})
+        candidate = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
+        await say(client, "webrtc.signaling.iceCandidate", {"candidate": candidate})
+        await call.wait_for(3)
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+        await say(client, "conversation.item.create", item=item)
+        await say(client, "response.create")
+        await call.wait_for(5)
+        pcm = bytes(range(256)) * 12
+        await say(client, "realtime.input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()})
+        assert (await call.wait_for(6))[1:] == [
+            AcceptAnswer("v=0\r\n"),
+            AddCandidate(candidate["candidate"], "0", 0),
+            AddMessage("Hello."),
+            Respond(),
+            AppendAudio(pcm),
+        ]
+
+
+async def test_what_the_session_tells_reaches_the_client_in_order() -> None:
+    async with open_house() as house, house.call() as client:
+        await opened(client)
+        call = house.reception.calls[0]
+        call.tell(SpeechStarted(), UserTranscript("i1", ""))
+        call.tell(*(AnswerDelta("r1", f"{number} ") for number in range(50)))
+        heard_types = [(await heard(client))["type"] for _ in range(2)]
+        assert heard_types[1] == "realtime.conversation.item.input_audio_transcription.completed"
+        deltas = [await heard(client) for _ in range(50)]
+        assert [delta["data"]["delta"] for delta in deltas] == [f"{number} " for number in range(50)]
+
+
+async def test_no_license_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    from visavis.wire.redaction import redact_logs
+
+    redact_logs()
+    caplog.set_level("DEBUG")
+    async with open_house(access_log=True) as house:
+        async with house.call() as client:
+            await opened(client)
+        async with house.call(f"l%69cense={LICENSE}&name=mira") as client:
+            await opened(client)
+        house.reception.refusal = Refusal(RefusalKind.NO_SLOT, "Full.")
+        async with house.call() as client:
+            await heard_until_closed(client)
+        house.reception.refusal = RuntimeError("broken")
+        async with house.call() as client:
+            await heard_until_closed(client)
+    # The client in this process logs its own request.
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name != "websockets.client")
+    assert "realtime-chat" in logged
+    assert LICENSE not in logged
+
+
+async def test_the_server_goes_away() -> None:
+    async with open_house() as house:
+        client = await house.call()
+        await opened(client)
+        call = house.reception.calls[0]
+    assert call.left.is_set()
+    with pytest.raises(websockets.ConnectionClosed):
+        await heard(client)
