@@ -151,7 +151,8 @@ class TestMistakes:
             ('[ice]\npublic_address = "nowhere"\n', "ice.public_address: should be an IP address"),
             ("[ice]\nservers = []\n", "ice.servers: "),
             ('[[ice.servers]]\nurls = ["turn:t.example"]\n', "ice.servers[0]: a TURN server needs username"),
-            ('[[ice.servers]]\nurls = ["http://t.example"]\n', "ice.servers[0].urls[0]: should begin with stun:"),
+            ('[[ice.servers]]\nurls = ["http://t.example"]\n', "ice.servers[0].urls[0]: should be like stun:"),
+            ('[[ice.servers]]\nurls = ["stun:a:x"]\n', "ice.servers[0].urls[0]: should be like stun:"),
             ('[[licenses]]\nkey = ""\n', "licenses[0].key: should be a string without spaces"),
             ('[[licenses]]\nkey = "k"\n[[licenses]]\nkey = "k"\n', "two licenses have the same key"),
             ("[media]\nwidth = 333\n", "media.width: should be even, got 333"),
@@ -161,6 +162,7 @@ class TestMistakes:
             ('[speech]\nprovider = "piper"\n', "speech: model is needed"),
             ("[turn]\nsilence_short_ms = 500\n", "turn: silence_short_ms"),
             ('[server]\npublic_url = "example.org"\n', "server.public_url: should be an http:// or https:// address"),
+            ('[server]\nallowed_origins = ["example.org"]\n', "server.allowed_origins[0]: should be * or a web origin"),
             ('[server]\ntrusted_proxies = ["x"]\n', "server.trusted_proxies[0]: should be an IP address, a network"),
             ("[session]\nmedia_timeout = nan\n", "session.media_timeout: "),
         ],
@@ -235,6 +237,16 @@ class TestLicenseRule:
 def test_media_listens_where_the_server_does(server: str, bind: tuple[str, ...], expected: tuple[str, ...]) -> None:
     settings = Settings.model_validate({"server": {"host": server}, "ice": {"bind_addresses": bind}})
     assert settings.media_addresses == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["stun:stun.example.org", "stuns:192.0.2.1:5349", "turn:t.example:3478?transport=tcp", "turns:[2001:db8::1]:443"],
+)
+def test_addresses_of_ice_servers(url: str) -> None:
+    server = {"urls": [url], "username": "u", "credential": "c"}
+    settings = Settings.model_validate({"ice": {"servers": [server]}})
+    assert settings.ice.servers[0].urls == (url,)
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -7,6 +7,7 @@ import it; every other part takes plain arguments.
 
 import ipaddress
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,6 +70,12 @@ def _web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://[^/?#\s]+", value):
+        raise ValueError("should be * or a web origin such as https://example.org, without a path")
+    return value
+
+
 def _ip_address(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
@@ -86,8 +93,11 @@ def _proxy(value: str) -> str:
 
 
 def _ice_url(value: str) -> str:
-    if not value.startswith(("stun:", "stuns:", "turn:", "turns:")):
-        raise ValueError("should begin with stun:, stuns:, turn: or turns:")
+    # RFC 7064, RFC 7065
+    if not re.fullmatch(
+        r"(stuns?:{0}|turns?:{0}(\?transport=(udp|tcp))?)".format(r"([\w.-]+|\[[\da-fA-F:]+\])(:\d+)?"), value
+    ):
+        raise ValueError("should be like stun:stun.example.org:3478 or turn:turn.example.org:3478?transport=udp")
     return value
 
 
@@ -112,6 +122,7 @@ def _even(value: int) -> int:
 
 
 WebUrl = Annotated[str, AfterValidator(_web_url)]
+WebOrigin = Annotated[str, AfterValidator(_origin)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 NotEmpty = AfterValidator(_not_empty)
 Proxy = Annotated[str, AfterValidator(_proxy)]
@@ -142,7 +153,7 @@ class ServerSettings(Section):
         None,
         "Address under which visitors reach the server, such as https://talk.example.org; else each request's own.",
     )
-    allowed_origins: tuple[str, ...] = setting(
+    allowed_origins: tuple[WebOrigin, ...] = setting(
         ("*",), "Web origins whose pages may call the server, such as https://example.org; * allows all."
     )
     max_message_bytes: int = setting(

@@ -64,6 +64,13 @@ def load_settings(
     ``config``: the settings file; None looks at ``VISAVIS_CONFIG``, then for ``visavis.toml`` in the working folder.
     ``environ``: None is the process's environment. Raises ``SettingsError``.
     """
+    return load_with_origins(config, flags, environ)[0]
+
+
+def load_with_origins(
+    config: Path | None = None, flags: Iterable[Flag] = (), environ: Mapping[str, str] | None = None
+) -> tuple[Settings, Mapping[Location, str]]:
+    """As ``load_settings``, with the origin of every setting that is not left at its default."""
     variables = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     origins: dict[Location, str] = {}
@@ -79,7 +86,7 @@ def load_settings(
         problems += [_describe(cast(dict[str, Any], problem), values, origins) for problem in error.errors()]
     else:
         if not problems:
-            return settings
+            return settings, origins
     raise SettingsError(*problems)
 
 

@@ -1,0 +1,122 @@
+"""The application on uvicorn: binding, the line with the address, and an orderly end."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+from urllib.parse import quote
+
+import structlog
+import typer
+import uvicorn
+
+from visavis.cli.common import fail, settings_errors
+from visavis.config import Settings, is_wildcard
+from visavis.server import create_app
+
+logger = structlog.get_logger(__name__)
+
+Drain = Callable[[], Awaitable[None]]
+
+
+class _Server(uvicorn.Server):
+    """Says its address when it is ready, and lets open calls end before their sockets are closed."""
+
+    def __init__(self, config: uvicorn.Config, ready: str, drain: Drain, patience: float) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._drain = drain
+        self._patience = patience
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            typer.echo(self._ready)
+            sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._drain()
+        except TimeoutError:
+            logger.warning("shutdown_impatient", waited=self._patience)
+        await super().shutdown(sockets)
+
+
+def run_server(settings: Settings, *, show_license: bool) -> None:
+    """Serve ``settings`` (which have a license) until a signal. Ends the command when a part cannot start.
+
+    ``show_license`` puts the first license into the printed address.
+    """
+    with settings_errors():
+        app = create_app(settings)
+    with contextlib.closing(bind(settings.server.host, settings.server.port)) as sock:
+        ready = f"visavis is ready: {address(settings, sock.getsockname()[1], show_license=show_license)}"
+        config = uvicorn.Config(
+            app,
+            # The application's lifespan is entered below, where its errors can be told in a line.
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            ws_max_size=settings.server.max_message_bytes,
+            # Microphone sound does not compress, and each connection's compressor would cost memory and time.
+            ws_per_message_deflate=False,
+            proxy_headers=True,
+            forwarded_allow_ips=list(settings.server.trusted_proxies),
+            timeout_graceful_shutdown=max(1, round(settings.server.shutdown_timeout)),
+        )
+        server = _Server(config, ready, app.state.drain, settings.server.shutdown_timeout)
+
+        async def live() -> None:
+            async with app.router.lifespan_context(app):
+                await server.serve(sockets=[sock])
+
+        with contextlib.suppress(KeyboardInterrupt), settings_errors():
+            asyncio.run(live())
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening TCP socket's beginning. Ends the command with a plain line when it cannot be had."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        fail(f"cannot listen on {host}: {error.strerror or error}")
+    sock = socket.socket(family, kind, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(where)
+    except OSError as error:
+        sock.close()
+        _bind_failed(host, port, error)
+    return sock
+
+
+def _bind_failed(host: str, port: int, error: OSError) -> NoReturn:
+    import errno
+
+    if error.errno == errno.EADDRINUSE:
+        fail(f"port {port} on {host} is in use: stop the program that has it, or choose another by --port (0: any)")
+    fail(f"cannot listen on port {port} of {host}: {error.strerror}")
+
+
+def address(settings: Settings, port: int, *, show_license: bool) -> str:
+    """The call page's address; with the first license in it when ``show_license``."""
+    url = settings.server.public_url
+    if url is None:
+        host = settings.server.host
+        if is_wildcard(host):
+            host = "127.0.0.1"
+        with contextlib.suppress(ValueError):
+            host = f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
+        url = f"http://{host}:{port}"
+    page = f"{url}/"
+    if show_license:
+        page += f"?license={quote(settings.licenses[0].key.get_secret_value())}"
+    return page
