@@ -20,6 +20,9 @@ _ABBREVIATION: Final = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\
 _UNSPOKEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk", "Me"})
 """Unicode categories of control characters, emoji and their modifiers."""
 
+_JOINERS: Final = "\u200c\u200d\u00ad"
+"""Inside words of some scripts they matter, or are at least no gap; among emoji they are part of the picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -31,7 +34,14 @@ class Stretch:
 
 def speakable(text: str) -> str:
     """``text`` with everything that has no sound (control characters, emoji) as spaces; of the same length."""
-    return "".join(" " if unicodedata.category(c) in _UNSPOKEN or 0xFE00 <= ord(c) <= 0xFE0F else c for c in text)
+    return "".join(" " if _is_unspoken(text, index) else character for index, character in enumerate(text))
+
+
+def _is_unspoken(text: str, index: int) -> bool:
+    character = text[index]
+    if character in _JOINERS and index and unicodedata.category(text[index - 1])[0] in "LM":
+        return False
+    return unicodedata.category(character) in _UNSPOKEN or "\ufe00" <= character <= "\ufe0f"
 
 
 def stretches(text: str, wanted: int = LONGEST) -> Iterator[Stretch]:
