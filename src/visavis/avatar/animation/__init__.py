@@ -1,0 +1,1 @@
+"""Animation: from what a conversation does to FaceFrames, without a pixel. Deterministic under a seed."""

@@ -1,0 +1,116 @@
+"""What a living face does by itself: drift, breath, blinks, eyes that jump. Each a stream of its own under the seed."""
+
+import math
+import random
+from collections import deque
+from typing import Final
+
+from visavis.avatar.animation.states import Manner
+
+_BREATHS: Final = 0.24
+"""Breaths a second."""
+_CLOSE: Final = 0.075
+_SHUT: Final = 0.03
+_OPEN: Final = 0.13
+"""Seconds in which lids close, stay closed, and open."""
+_DOUBLE: Final = 0.1
+"""Share of blinks that are followed by a second one at once."""
+_SACCADE: Final = 0.045
+"""Seconds that the eyes take to jump."""
+
+
+class Drift:
+    """A slow wander within ±1: three sines of periods without a common multiple."""
+
+    def __init__(self, random_: random.Random, pace: float) -> None:
+        periods = (1.0, 1.618, 2.714)
+        self._waves = [(pace * 2 * math.pi / period, random_.uniform(0, 2 * math.pi)) for period in periods]
+
+    def at(self, time: float) -> float:
+        total = sum(math.sin(speed * time + phase) for speed, phase in self._waves)
+        return total / len(self._waves)
+
+
+def breath(time: float, phase: float) -> float:
+    """0 (out) to 1 (in); in takes a little less long than out."""
+    turn = (time * _BREATHS + phase) % 1.0
+    rising = turn / 0.42 if turn < 0.42 else 1 - (turn - 0.42) / 0.58
+    return 0.5 - 0.5 * math.cos(math.pi * rising)
+
+
+class Blinks:
+    """When the lids fall. At most a few blinks are held, those not yet over."""
+
+    def __init__(self, random_: random.Random) -> None:
+        self._random = random_
+        self._starts: deque[float] = deque()
+        self._next = math.nan
+
+    def soon(self, at: float) -> None:
+        """Blink at ``at`` if no blink is under way then (with a large move of the eyes, or startled)."""
+        if all(abs(at - start) > 0.35 for start in self._starts):
+            self._starts.append(at)
+
+    def closed(self, at: float, manner: Manner) -> float:
+        """How far the lids are closed, 0–1."""
+        if math.isnan(self._next):
+            self._next = at + self._random.uniform(0.8, manner.blink_every)
+        while self._next <= at:
+            self.soon(self._next)
+            if self._random.random() < _DOUBLE:
+                self._starts.append(self._next + _CLOSE + _SHUT + _OPEN + 0.05)
+            self._next += max(0.9, self._random.expovariate(1 / manner.blink_every))
+        length = _CLOSE + _SHUT + _OPEN
+        while self._starts and self._starts[0] + length < at:
+            self._starts.popleft()
+        return max((_lid(at - start) for start in self._starts), default=0.0)
+
+
+def _lid(since: float) -> float:
+    if since <= 0:
+        return 0.0
+    if since < _CLOSE:
+        return _ease(since / _CLOSE)
+    return _ease(1 - (since - _CLOSE - _SHUT) / _OPEN)
+
+
+class Gaze:
+    """Where the eyes rest: jumps between the visitor and what the state makes them look at."""
+
+    def __init__(self, random_: random.Random) -> None:
+        self._random = random_
+        self._from = self._to = (0.0, 0.0)
+        self._since = -math.inf
+        self._next = math.nan
+        self._manner: Manner | None = None
+
+    def at(self, at: float, manner: Manner, blinks: Blinks) -> tuple[float, float]:
+        """The gaze in the units of ``FaceFrame``, head held still."""
+        if math.isnan(self._next):
+            self._next = at
+        if manner is not self._manner:
+            # A new state takes the eyes along at once.
+            self._manner, self._next = manner, min(self._next, at + 0.08)
+        while self._next <= at:
+            self._jump(self._next, manner, blinks)
+            self._next += self._random.uniform(*manner.look_for)
+        share = _ease((at - self._since) / _SACCADE)
+        return tuple(a + (b - a) * share for a, b in zip(self._from, self._to, strict=True))  # type: ignore[return-value]
+
+    def _jump(self, at: float, manner: Manner, blinks: Blinks) -> None:
+        away = self._random.random() < manner.look_away
+        centre = manner.away if away else manner.towards
+        spread = manner.away_spread if away else 0.035
+        side = self._random.choice((-1.0, 1.0)) if away and manner.either_side else 1.0
+        goal = (
+            centre[0] * side + self._random.uniform(-spread, spread),
+            centre[1] + self._random.uniform(-spread, spread) * 0.6,
+        )
+        if math.dist(goal, self._to) > 0.3 and self._random.random() < 0.35:
+            blinks.soon(at)
+        self._from, self._to, self._since = self._to, goal, at
+
+
+def _ease(share: float) -> float:
+    share = min(1.0, max(0.0, share))
+    return share * share * (3 - 2 * share)

@@ -1,0 +1,100 @@
+"""The five states of a face: how each holds the head, brows, lids and eyes, and how lively it is."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from visavis.avatar.animation.visemes import Weights, shape
+from visavis.avatar.face import FaceState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manner:
+    """How the face is in one state.
+
+    Angles in radians as in ``FaceFrame``. ``yaw_drift`` … are amplitudes of the slow wander. ``blink_every``: mean
+    seconds between blinks. ``look_away``: share of glances that go to ``away`` (mirrored at will with
+    ``either_side``), the others go to ``towards``; ``look_for``: seconds that a glance lasts. ``nod_every``: mean
+    seconds between nods, 0 for none. ``settle``: seconds in which the face takes it on.
+    """
+
+    weights: Weights
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    yaw_drift: float = 0.03
+    pitch_drift: float = 0.018
+    roll_drift: float = 0.012
+    blink_every: float = 4.0
+    look_away: float = 0.0
+    towards: tuple[float, float] = (0.0, 0.0)
+    away: tuple[float, float] = (0.0, 0.0)
+    away_spread: float = 0.08
+    either_side: bool = True
+    look_for: tuple[float, float] = field(default=(0.8, 2.6))
+    nod_every: float = 0.0
+    settle: float = 0.32
+
+
+MANNERS: Final[dict[FaceState, Manner]] = {
+    FaceState.IDLE: Manner(
+        shape(mouthSmile=0.14, cheekSquint=0.10, browInnerUp=0.06),
+        look_away=0.45,
+        away=(0.3, 0.0),
+        away_spread=0.18,
+    ),
+    FaceState.LISTENING: Manner(
+        shape(mouthSmile=0.20, cheekSquint=0.14, browInnerUp=0.24, browOuterUp=0.16, eyeWide=0.08),
+        pitch=0.02,
+        roll=0.052,
+        yaw_drift=0.014,
+        pitch_drift=0.008,
+        roll_drift=0.008,
+        look_away=0.06,
+        away=(0.2, 0.0),
+        nod_every=3.2,
+        blink_every=4.5,
+    ),
+    FaceState.THINKING: Manner(
+        shape(
+            browInnerUp=0.10,
+            browOuterUpLeft=0.50,
+            browDownRight=0.30,
+            mouthPress=0.22,
+            mouthLeft=0.16,
+            mouthRollLower=0.10,
+            eyeSquint=0.14,
+        ),
+        yaw=0.065,
+        pitch=-0.035,
+        roll=-0.035,
+        yaw_drift=0.016,
+        look_away=0.88,
+        away=(0.5, 0.45),
+        away_spread=0.09,
+        either_side=False,
+        look_for=(0.6, 1.5),
+        blink_every=6.0,
+    ),
+    FaceState.SPEAKING: Manner(
+        shape(mouthSmile=0.08, cheekSquint=0.10, browInnerUp=0.14, browOuterUp=0.05),
+        yaw_drift=0.036,
+        pitch_drift=0.022,
+        roll_drift=0.02,
+        look_away=0.2,
+        away=(0.26, 0.0),
+        look_for=(0.9, 2.4),
+        blink_every=3.2,
+    ),
+    FaceState.INTERRUPTED: Manner(
+        shape(browInnerUp=0.62, browOuterUp=0.50, eyeWide=0.42, mouthSmile=0.05),
+        pitch=-0.035,
+        yaw_drift=0.006,
+        pitch_drift=0.004,
+        roll_drift=0.004,
+        blink_every=5.0,
+        settle=0.18,
+    ),
+}
+
+STARTLED: Final = 0.9
+"""Seconds after which an interrupted face listens, if nothing else is said by then."""

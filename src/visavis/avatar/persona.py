@@ -1,0 +1,126 @@
+"""Persona: who an avatar is, apart from its face. Read from the ``avatar.toml`` beside its package."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+AVATAR_FILE: Final = "avatar.toml"
+_MAX_BYTES: Final = 1024 * 1024
+
+
+class PersonaError(Exception):
+    """An ``avatar.toml`` cannot be used; the message names the file and the key."""
+
+    def __init__(self, file: Path, key: str, problem: str) -> None:
+        super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
+        self.file = file
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Who the avatar is. ``tools`` are JSON-schema dicts: ``name``, ``description``, ``parameters``."""
+
+    name: str
+    voice: str = ""
+    """The synthesizer's name of the voice; empty: the language's default."""
+    language: str = "en"
+    """BCP 47 tag."""
+    rate: float = 1.0
+    """Pace of speech, 1.0 normal."""
+    prompt: str = ""
+    """Never leaves the server."""
+    greeting: str = ""
+    """Said when a call begins; empty: the avatar waits."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    knowledge: Path | None = None
+    """File of questions and answers for the embedded brain."""
+    model: str = ""
+    """The language model's name; empty: the server's default."""
+    provider_name: str = "openai"
+    """What look-ups report; some clients offer the camera and tools only for ``openai``."""
+    phrases: tuple[str, ...] = ()
+    """Sentences that visitors are likely to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarFile:
+    """All of one ``avatar.toml``: the persona, and which package is its face.
+
+    ``package``: a path relative to the file's folder, or the id of another avatar whose face this one borrows.
+    """
+
+    persona: Persona
+    package: str
+
+
+class _Tool(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: Annotated[str, Field(max_length=4000)] = ""
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+
+
+class _Toml(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    package: Annotated[str, Field(min_length=1, max_length=500)] = "face"
+    voice: Annotated[str, Field(max_length=200)] = ""
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    rate: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+    prompt: Annotated[str, Field(max_length=100_000)] = ""
+    greeting: Annotated[str, Field(max_length=2000)] = ""
+    knowledge: Annotated[str, Field(max_length=500)] = ""
+    model: Annotated[str, Field(max_length=200)] = ""
+    provider_name: Annotated[str, Field(min_length=1, max_length=100)] = "openai"
+    phrases: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=2000)] = Field(
+        default_factory=list[str]
+    )
+    tools: Annotated[list[_Tool], Field(max_length=128)] = Field(default_factory=list[_Tool])
+
+
+def read_avatar_file(path: Path) -> AvatarFile:
+    """Read and check an ``avatar.toml``. Blocks. Raises ``PersonaError``."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise PersonaError(path, "", f"is larger than {_MAX_BYTES} bytes")
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PersonaError(path, "", error.strerror or "cannot be read") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PersonaError(path, "", f"is not TOML: {error}") from None
+    try:
+        toml = _Toml.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        problem = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise PersonaError(path, key, problem) from None
+    knowledge = None
+    if toml.knowledge:
+        folder = path.parent.resolve()
+        knowledge = (folder / toml.knowledge).resolve()
+        if not knowledge.is_relative_to(folder):
+            raise PersonaError(path, "knowledge", f"{toml.knowledge!r} lies outside the avatar's folder")
+        if not knowledge.is_file():
+            raise PersonaError(path, "knowledge", f"there is no file {toml.knowledge!r}")
+    persona = Persona(
+        name=toml.name,
+        voice=toml.voice,
+        language=toml.language,
+        rate=toml.rate,
+        prompt=toml.prompt.strip(),
+        greeting=toml.greeting.strip(),
+        tools=tuple(tool.model_dump() for tool in toml.tools),
+        knowledge=knowledge,
+        model=toml.model,
+        provider_name=toml.provider_name,
+        phrases=tuple(toml.phrases),
+    )
+    return AvatarFile(persona, toml.package)
