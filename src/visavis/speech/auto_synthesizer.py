@@ -1,6 +1,7 @@
 """The embedded default: flite where it is installed and the language is English, otherwise espeak-ng."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from visavis.speech import espeak, flite
 from visavis.speech.espeak import EspeakSynthesizer
@@ -38,8 +39,9 @@ class AutoSynthesizer:
 
     async def synthesize(self, text: str, voice: Voice) -> AsyncGenerator[SpeechChunk, None]:
         """Speak ``text``. Raises ``SpeechError``, also when no engine speaks the language."""
-        async for chunk in self._engine(voice).synthesize(text, voice):
-            yield chunk
+        async with aclosing(self._engine(voice).synthesize(text, voice)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _engine(self, voice: Voice) -> EspeakSynthesizer | FliteSynthesizer:
         if self._flite is None or not flite.speaks(voice.language) or voice.name.startswith(espeak.PREFIX):

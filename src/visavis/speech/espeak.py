@@ -4,6 +4,7 @@ The library is under the GPL-3 and stays in worker processes (workers/espeak.py)
 """
 
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import Final
 
 from visavis.speech.espeak_voices import EspeakVoice, EspeakVoices
@@ -51,8 +52,9 @@ class EspeakSynthesizer:
         Raises ``SpeechError``, also when no voice speaks the language.
         """
         chosen = self.voices.find(voice.name.removeprefix(PREFIX), voice.language)
-        async for chunk in self._pool.speak(text, {"voice": chosen, "rate": voice.rate}):
-            yield chunk
+        async with aclosing(self._pool.speak(text, {"voice": chosen, "rate": voice.rate})) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def phonemes(self, words: Iterable[str], language: str = "en") -> dict[str, str]:
         """How ``words`` are pronounced, in ARPAbet without stress (``"hello"``: ``"HH AH L OW"``).

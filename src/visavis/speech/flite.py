@@ -5,6 +5,7 @@ It renders a sentence as a whole (about 35 ms) in worker processes (workers/flit
 
 import ctypes.util
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from visavis.speech.ports import SpeechChunk, SpeechError, Voice
@@ -48,8 +49,10 @@ class FliteSynthesizer:
             raise SpeechError(f"flite does not speak the language {voice.language!r}")
         name = voice.name.removeprefix(PREFIX).casefold()
         chosen = name if name in VOICES else VOICES[0]
-        async for chunk in self._pool.speak(text, {"voice": chosen, "rate": voice.rate}, wanted=_FIRST_SOUND):
-            yield chunk
+        data = {"voice": chosen, "rate": voice.rate}
+        async with aclosing(self._pool.speak(text, data, wanted=_FIRST_SOUND)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def speaks(language: str) -> bool:
