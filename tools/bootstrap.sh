@@ -6,7 +6,7 @@ set -eu
 purpose=${1:?run or test}
 cd "$(dirname "$0")/.."
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf '\033[1m==>\033[0m %s\n' "$*"; else printf '==> %s\n' "$*"; fi >&2; }
 die() { printf 'visavis: %s\n' "$*" >&2; exit 1; }
 suitable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1; }
 is_root() { [ "$(id -u)" -eq 0 ]; }
@@ -52,6 +52,28 @@ make_venv() {
     die "$python cannot make virtual environments. Debian and Ubuntu: sudo apt install python$version-venv; then run make again"
 }
 
+# pip install, with one line that counts up to the number of packages given first, and pip's own words when it fails.
+pip_install() {
+    count=$1 log=.venv/pip.log
+    shift
+    {
+        PYTHONUNBUFFERED=1 .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" 2>&1 ||
+            echo "pip failed"
+    } | tee "$log" | awk -v count="$count" -v live="$([ -t 2 ] && echo 1 || echo 0)" '
+        /^(Collecting|Processing|Obtaining|Requirement already) / {
+            split($2 == "already" ? $4 : $2, name, /[=;]/); sub(/.*\//, "", name[1]); sub(/-[0-9].*/, "", name[1]); done++
+            if (live) printf "\r\033[K    %d of %d: %s", done, count, name[1]
+            else if (done % 10 == 0) printf "    %d of %d\n", done, count
+        }
+        /^(Installing|Building|Preparing|Attempting)/ && live { printf "\r\033[K    unpacking" }
+        { fflush() }
+        END { if (live) printf "\r\033[K" }' >&2
+    if [ "$(tail -n 1 "$log")" = "pip failed" ]; then
+        tail -n 20 "$log" >&2
+        die "pip could not install the above (all of its words: $log); then run make again"
+    fi
+}
+
 # What the environment was made from: while it stays the same there is nothing to do.
 lock=requirements.lock
 [ "$purpose" = run ] || lock=requirements-dev.lock
@@ -61,11 +83,9 @@ stamp=.venv/.ready-to-$purpose
 suitable .venv/bin/python || make_venv
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     say "Installing the libraries of $lock (some hundred MB: minutes on a slow line)"
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes -r "$lock" ||
-        die "the libraries could not be installed: see pip's words above, then run make again"
+    pip_install "$(grep -c '==' "$lock")" --require-hashes -r "$lock"
     say "Installing visavis"
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input -q --no-deps -e . ||
-        die "visavis itself could not be installed: see pip's words above"
+    pip_install 1 --no-deps -e .
 
     # A more human English voice; visavis speaks without it, too.
     if ! .venv/bin/python -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("flite"))'; then
