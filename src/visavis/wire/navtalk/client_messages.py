@@ -55,7 +55,7 @@ OptionalText = Annotated[Text | None, BeforeValidator(_or_none)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Reply = Annotated[bool, BeforeValidator(_truth)]
 Sdp = Annotated[str, BeforeValidator(_description), StringConstraints(min_length=1, max_length=MAX_TEXT)]
-Tools = Annotated[tuple[Any, ...] | None, BeforeValidator(_embedded), Field(max_length=MAX_TOOLS)]
+Tools = Annotated[Annotated[tuple[Any, ...], Field(max_length=MAX_TOOLS)] | None, BeforeValidator(_embedded)]
 
 
 class _Part(BaseModel):
@@ -69,7 +69,7 @@ class ToolDefinition(_Part):
 
     name: Name
     description: OptionalText = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict, validate_default=True)
 
     @model_validator(mode="before")
     @classmethod

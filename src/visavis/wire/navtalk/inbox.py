@@ -74,8 +74,10 @@ class Inbox:
                     result, seconds = await asyncio.to_thread(_timed_decode, text)
             else:
                 result, seconds = _timed_decode(text)
-            spent += seconds
-            for command in self._counted(result):
+            began = time.thread_time()
+            commands = self._counted(result)
+            spent += seconds + time.thread_time() - began
+            for command in commands:
                 await self._sort(command)
         # Also without a debt: the other sessions come first, then this client's next message.
         await asyncio.sleep(self._loop_time.spend(spent))

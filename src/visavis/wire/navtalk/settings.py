@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visavis.wire.navtalk.encode import ToolArgumentsForm
+from visavis.wire.websocket import BoundedWebSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def uvicorn_options(settings: NavtalkSettings) -> dict[str, Any]:
     connection, and lets a small frame become a large one.
     """
     return {
+        "loop": "asyncio",
+        "ws": BoundedWebSocket,
         "ws_max_size": 2 * settings.max_message_bytes,
         "ws_per_message_deflate": False,
         "ws_ping_interval": 20.0,
