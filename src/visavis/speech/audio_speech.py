@@ -68,7 +68,7 @@ class AudioSpeechSynthesizer:
         )
         try:
             answer = await client.get(self._models_url)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             await client.aclose()
             raise self._failure(error) from error
         # Not every server lists its models; only a refusal of the key says that speaking will not work.
@@ -129,7 +129,9 @@ class AudioSpeechSynthesizer:
             told = told.replace(self._api_key, "…")
         return f"the speech server refused (HTTP {answer.status_code}): {told[:_MAX_ERROR]}"
 
-    def _failure(self, error: httpx.HTTPError) -> SpeechError:
+    def _failure(self, error: httpx.HTTPError | httpx.InvalidURL) -> SpeechError:
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+            return SpeechError("the speech server's address is not a URL")
         if isinstance(error, httpx.TimeoutException):
             return SpeechError(f"the speech server did not answer in time ({type(error).__name__})")
         # The exception's text may quote the address, and that may carry a key.
