@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from visavis import __version__
+from visavis.cli.avatar import avatar_app
 from visavis.cli.doctor import doctor
 from visavis.cli.key import key_app
 from visavis.cli.serve import serve
@@ -42,6 +43,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 app.command()(serve)
 app.command()(doctor)
 app.command()(settings)
+app.add_typer(avatar_app)
 app.add_typer(key_app)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -33,13 +33,24 @@ def fail(message: str, code: int = EXIT_FAILURE) -> NoReturn:
 
 @contextmanager
 def settings_errors() -> Generator[None]:
-    """Turn a ``SettingsError`` into plain lines and exit code 2."""
+    """Turn ``SettingsError``, also several in a group, into plain lines and exit code 2."""
     from visavis.config import SettingsError
 
+    problems: list[str] = []
     try:
         yield
-    except SettingsError as error:
-        fail(str(error), EXIT_SETTINGS)
+    except* SettingsError as group:
+        problems = [line for error in leaves(group) for line in str(error).splitlines()]
+    if problems:
+        fail("\n".join(problems), EXIT_SETTINGS)
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The errors that a group, however nested, is made of."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast(BaseExceptionGroup[BaseException], error)
+        return [leaf for part in group.exceptions for leaf in leaves(part)]
+    return [error]
 
 
 def load(config: Path | None, assignments: list[str] | None, flags: Iterable["Flag"] = ()) -> "Settings":
