@@ -89,6 +89,8 @@ class FakeCall:
     audio_times: list[float] = field(default_factory=list[float])
     audio: bytearray = field(default_factory=bytearray)
     odd_pieces: int = 0
+    ready_at: float | None = None
+    """When the client was told that it may send sound."""
     peers: list[RTCPeerConnection] = field(default_factory=list[RTCPeerConnection])
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -173,11 +175,14 @@ class FakeServer:
     silent: bool = False
     """True: the socket opens, and nothing more happens."""
     iceless: bool = False
+    """True: the success event names no ICE server."""
     pause: float = 0.0
     """Seconds before the success event."""
     calls: list[FakeCall] = field(default_factory=list[FakeCall])
     requests: list[str] = field(default_factory=list[str])
     """Every path and query that was asked for by HTTP."""
+    stop: Callable[[], None] = lambda: None
+    """Go away at once, without a word on any socket."""
 
     def page(self, query: str = f"?license={LICENSE}") -> str:
         return f"{self.url}/{query}"
@@ -242,7 +247,24 @@ class FakeServer:
         await call.send("conversation.connected.success", {"sessionId": "session-1", "iceServers": servers})
         await call.offer(reachable=self.reachable)
         await call.send("realtime.session.created", {"sessionId": "session-1"})
+        call.ready_at = time.monotonic()
         await call.send("realtime.session.updated")
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until the condition holds; an AssertionError when it does not within the time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+def _stop(server: uvicorn.Server) -> None:
+    for listener in server.servers:
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    server.should_exit = True
 
 
 @asynccontextmanager
@@ -253,9 +275,9 @@ async def fake_server(**settings: Any) -> AsyncIterator[FakeServer]:
     fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(fake.app(), log_level="error", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    fake.stop = lambda: _stop(server)
     try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: server.started)
         yield fake
     finally:
         server.should_exit = True

@@ -66,6 +66,7 @@ function welcome(title) {
   document.title = name ? `${name} · visavis` : "visavis";
   box("welcome-title").textContent = title ?? (name ? `Talk with ${name}` : "Talk face to face");
   box("call-text").textContent = called ? "Call again" : "Call";
+  box("welcome-text").hidden = called;
   show("welcome");
 }
 

@@ -80,8 +80,8 @@ export class Settings {
         onMicrophone(call);
       } catch {
         this.#note.textContent = "This microphone does not start. The one before is still in use.";
-        await this.#list();
       }
+      await this.#list();
     }
   }
 

@@ -3,6 +3,9 @@ import { CallError } from "./errors.js";
 /** Pieces of silence (20 ms each) sent after muting, so that the server hears the sentence before it end. */
 const SILENT_TAIL = 60;
 
+/** How browsers say that there is no such device. */
+const GONE = new Set(["NotFoundError", "OverconstrainedError"]);
+
 /**
  * @typedef {object} MicrophoneHandlers
  * @property {(pcm: ArrayBuffer) => void} onPiece  20 ms: 480 samples, 16-bit little endian mono at 24 kHz
@@ -49,6 +52,10 @@ export class Microphone {
       await microphone.#listen();
     } catch (cause) {
       microphone.close();
+      // The part that runs on the audio thread is loaded now: "AbortError" when the server gives it not.
+      if (cause instanceof DOMException && cause.name === "AbortError") {
+        throw new CallError("server-gone", "The server does not answer.", { cause });
+      }
       throw new CallError("not-supported", "This browser cannot process the microphone's sound.", { cause });
     }
     return microphone;
@@ -77,7 +84,7 @@ export class Microphone {
   }
 
   /**
-   * Go over to another device; the old one stays in use if that fails.
+   * Go over to another device (to the browser's choice when it is gone); the old one stays in use if that fails.
    *
    * @param {string} [deviceId]
    * @throws {CallError}
@@ -160,10 +167,14 @@ async function capture(deviceId) {
         echoCancellation: true,
         noiseSuppression: true,
         autoGainControl: true,
-        ...(deviceId ? { deviceId: { ideal: deviceId } } : {}),
+        // Chromium takes "ideal" for no more than a hint, and prefers its default device.
+        ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
       },
     });
   } catch (cause) {
+    if (deviceId && cause instanceof Error && GONE.has(cause.name)) {
+      return capture();
+    }
     throw refusal(cause);
   }
 }
@@ -174,7 +185,7 @@ function refusal(cause) {
   if (name === "NotAllowedError" || name === "SecurityError") {
     return new CallError("permission-denied", "The browser does not allow the microphone.", { cause });
   }
-  if (name === "NotFoundError" || name === "OverconstrainedError") {
+  if (GONE.has(name)) {
     return new CallError("no-microphone", "There is no microphone.", { cause });
   }
   return new CallError("microphone-busy", "The microphone does not start.", { cause });
