@@ -45,9 +45,7 @@ async function stats() {
 @contextlib.asynccontextmanager
 async def chromium() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=ARGUMENTS
-        )
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", headless=True, args=ARGUMENTS)
         try:
             page = await browser.new_page()
             await page.set_content(PAGE)

@@ -1,6 +1,7 @@
 """How fast the video may be sent, from what the receiver reports. No network in here: numbers in, decisions out."""
 
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum, auto
 
 
@@ -10,6 +11,14 @@ class Resend(Enum):
     SEND = auto()
     SKIP = auto()
     KEYFRAME = auto()
+
+
+@dataclass(slots=True)
+class _Missing:
+    """A packet that was reported lost."""
+
+    since: float
+    resent_at: float | None = None
 
 
 class CongestionGuard:
@@ -24,7 +33,7 @@ class CongestionGuard:
       is so high that nothing else explains it.
     - A lost packet is sent again at most once per round trip and within a budget; beyond it a keyframe is cheaper than
       a storm of retransmissions.
-    - Pictures are held back while more was sent than the rate allows, so that the sound gets through.
+    - Pictures are thinned out, then held back, while more was sent than the rate allows: the sound gets through.
     """
 
     REMB_SHARE = 0.95
@@ -39,14 +48,24 @@ class CongestionGuard:
     """Seconds without a sign of congestion before the rate recovers by itself, up to where it started."""
     RECOVERY = 1.10
     """Factor per second of that recovery."""
-    RESEND_SHARE = 0.20
-    """Of the rate, what retransmissions may take."""
+    RESEND_SHARE = 0.60
+    """Of the rate, what retransmissions may take on a link that only loses."""
+    RESEND_SHARE_CONGESTED = 0.20
+    """The same on a link that is congested."""
     RESEND_BURST = 6_000
     """Bytes of retransmission that may come at once."""
+    RESEND_PATIENCE = 0.25
+    """Seconds that a packet may stay missing before a keyframe takes its place; until then it may just be late."""
     RESEND_SIZE = 1_200
     """Bytes that a retransmission is booked with."""
-    DEBT = 0.5
-    """Seconds of the rate that may be sent ahead before pictures are held back."""
+    DEBT_THINNED = 0.4
+    """Seconds of the rate that may be sent ahead before only every third picture is admitted."""
+    DEBT_STOPPED = 1.2
+    """The same before none is."""
+    DEBT_HEADROOM = 1.3
+    """What may be sent beside the plan (retransmissions, the encoder's overshoot) while nothing is congested."""
+    DEBT_HEADROOM_CONGESTED = 1.1
+    """The same on a link that is congested."""
 
     def __init__(self, *, start: int, floor: int, ceiling: int) -> None:
         self._start, self._floor, self._ceiling = float(start), float(floor), float(ceiling)
@@ -54,15 +73,16 @@ class CongestionGuard:
         self._remb: float | None = None
         self._was_over = False
         self._loss_cap = float(ceiling)
-        self._bad_at = 0.0
+        self._bad_at: float | None = None
         self._recovered_at: float | None = None
         self._rtt = 0.1
         self._base_rtt: float | None = None
         self._budget = float(self.RESEND_BURST)
         self._budget_at: float | None = None
-        self._resent: dict[int, float] = {}
+        self._missing: dict[int, _Missing] = {}
         self._debt = 0.0
         self._debt_at: float | None = None
+        self._thinned = 0
         self._sent: deque[tuple[float, int]] = deque()
         self._sent_bytes = 0
 
@@ -92,7 +112,12 @@ class CongestionGuard:
     def admits_picture(self, now: float) -> bool:
         """Whether the rate has room for another picture."""
         self._drain(now)
-        return self._debt <= self.DEBT * self.target / 8
+        ahead = self._debt * 8 / self.target
+        if ahead > self.DEBT_THINNED:
+            self._thinned = (self._thinned + 1) % 3
+            return self._thinned == 0 and ahead <= self.DEBT_STOPPED
+        self._thinned = 0
+        return True
 
     def on_remb(self, bitrate: int, now: float) -> None:
         """The receiver's estimate of what it can receive."""
@@ -118,8 +143,7 @@ class CongestionGuard:
         queueing = self._base_rtt is not None and self._rtt > 1.5 * self._base_rtt + 0.05
         if queueing:
             self._bad_at = now
-        congested = queueing or now - self._bad_at < 2.0
-        if (loss > self.CONGESTED_LOSS and congested) or loss > self.HOPELESS_LOSS:
+        if (loss > self.CONGESTED_LOSS and self._congested(now)) or loss > self.HOPELESS_LOSS:
             self._loss_cap = max(self._floor, min(self._loss_cap, self.target) * (1 - 0.5 * loss))
             self._bad_at = now
         elif loss < self.CLEAN_LOSS:
@@ -128,25 +152,32 @@ class CongestionGuard:
 
     def on_nack(self, sequence: int, now: float) -> Resend:
         """Packet ``sequence`` was reported lost."""
-        rate = self.target / 8
+        share = self.RESEND_SHARE_CONGESTED if self._congested(now) else self.RESEND_SHARE
         elapsed = now - (now if self._budget_at is None else self._budget_at)
-        self._budget = min(self._budget + elapsed * self.RESEND_SHARE * rate, self.RESEND_BURST)
+        self._budget = min(self._budget + elapsed * share * self.target / 8, self.RESEND_BURST)
         self._budget_at = now
+        if len(self._missing) >= 512:
+            self._missing = {s: m for s, m in self._missing.items() if now - m.since < 2.0}
+        missing = self._missing.setdefault(sequence, _Missing(now))
+        if now - missing.since > 2.0:
+            # The sequence number came round again.
+            missing = self._missing[sequence] = _Missing(now)
         # Receivers repeat a report every round trip: the last copy may still be on its way.
-        if now - self._resent.get(sequence, -1e9) < max(0.05, 1.2 * self._rtt):
+        if missing.resent_at is not None and now - missing.resent_at < max(0.05, 1.2 * self._rtt):
             return Resend.SKIP
         if self._budget < self.RESEND_SIZE:
-            return Resend.KEYFRAME
+            return Resend.KEYFRAME if now - missing.since > self.RESEND_PATIENCE else Resend.SKIP
         self._budget -= self.RESEND_SIZE
-        if len(self._resent) >= 512:
-            self._resent = {s: at for s, at in self._resent.items() if now - at < 2.0}
-        self._resent[sequence] = now
+        missing.resent_at = now
         return Resend.SEND
+
+    def _congested(self, now: float) -> bool:
+        return self._bad_at is not None and now - self._bad_at < 2.0
 
     def _recover(self, now: float) -> None:
         elapsed = min(1.0, now - (now if self._recovered_at is None else self._recovered_at))
         self._recovered_at = now
-        if now - self._bad_at > self.CALM:
+        if self._bad_at is None or now - self._bad_at > self.CALM:
             factor = self.RECOVERY**elapsed
             if self._cap < self._start:
                 self._cap = min(self._start, self._cap * factor)
@@ -155,5 +186,6 @@ class CongestionGuard:
 
     def _drain(self, now: float) -> None:
         elapsed = now - (now if self._debt_at is None else self._debt_at)
-        self._debt = max(0.0, self._debt - elapsed * self.target / 8)
+        headroom = self.DEBT_HEADROOM_CONGESTED if self._congested(now) else self.DEBT_HEADROOM
+        self._debt = max(0.0, self._debt - elapsed * headroom * self.target / 8)
         self._debt_at = now

@@ -164,13 +164,15 @@ class Vp8Encoder:
     """libvpx VP8, one thread, no delay; no patent or GPL question.
 
     libvpx's rate cannot be changed through PyAV while it runs. A new codec (and with it a keyframe) replaces the old
-    one, so only for a step that is worth it: down by a sixth, at once; up by a third, once ``RISE_AFTER`` is over.
+    one, so only for a step that is worth it, and not soon after the last.
     """
 
-    FALL = 5 / 6
-    RISE = 4 / 3
-    RISE_AFTER = 4 * VIDEO_CLOCK
-    """Ticks between two changes upwards."""
+    FALL = 0.87
+    FALL_AFTER = VIDEO_CLOCK // 2
+    """Ticks before a change downwards."""
+    RISE = 1.4
+    RISE_AFTER = 5 * VIDEO_CLOCK
+    """Ticks before a change upwards."""
 
     def __init__(self, width: int, height: int, fps: float, *, bitrate: int, floor: int, ceiling: int) -> None:
         self._picture: _Picture | None = _Picture(width, height)
@@ -213,7 +215,8 @@ class Vp8Encoder:
         if self._opened_at is None:
             self._opened_at = pts
         step = self.bitrate / self._context.bit_rate
-        if step < self.FALL or (step > self.RISE and pts - self._opened_at > self.RISE_AFTER):
+        age = pts - self._opened_at
+        if (step < self.FALL and age > self.FALL_AFTER) or (step > self.RISE and age > self.RISE_AFTER):
             self._context = self._open(self.bitrate)
             self._opened_at = pts
         return _join(self._context.encode(self._picture.at(pts, keyframe)))
@@ -248,7 +251,7 @@ class OpusEncoder:
     ``expected_loss`` (percent) decides how many bits it may take.
     """
 
-    def __init__(self, *, bitrate: int = 32_000, expected_loss: int = 10) -> None:
+    def __init__(self, *, bitrate: int = 32_000, expected_loss: int = 20) -> None:
         context: Any = av.CodecContext.create("libopus", "w")
         context.sample_rate = SPEECH_RATE
         context.format, context.layout = "s16", "mono"

@@ -115,7 +115,12 @@ class PeerStats:
 
     codec: VideoCodec | None
     frames_sent: int
-    frames_skipped: int
+    frames_late: int
+    """Left out because they could not be ready in time: the machine is busy."""
+    frames_held: int
+    """Left out because the link had no room for them."""
+    frames_failed: int
+    """Left out because painting or encoding raised an error."""
     keyframes: int
     bitrate: int
     rtt: float | None
@@ -126,6 +131,11 @@ class PeerStats:
     underruns: int
     audio_skipped: int
     camera_frames: int
+
+    @property
+    def frames_skipped(self) -> int:
+        """Pictures that were left out, for whatever reason."""
+        return self.frames_late + self.frames_held + self.frames_failed
 
 
 class Peer:
@@ -300,7 +310,9 @@ class Peer:
         return PeerStats(
             codec=self._video.codec,
             frames_sent=self._video.sent,
-            frames_skipped=self._video.skipped,
+            frames_late=self._video.late,
+            frames_held=self._video.held,
+            frames_failed=self._video.failed,
             keyframes=self._video.keyframes,
             bitrate=self._video.bitrate,
             rtt=self._video_sender.rtt,

@@ -154,8 +154,12 @@ class VideoTrack(_PooledTrack):
         self._keyframe_at = -KEYFRAME_GAP
         self.sent = 0
         """Pictures that left."""
-        self.skipped = 0
-        """Pictures that were left out: late, over the rate, or failed."""
+        self.late = 0
+        """Pictures that were left out because they could not be ready in time."""
+        self.held = 0
+        """Pictures that were left out because the rate had no room for them."""
+        self.failed = 0
+        """Pictures that could not be made."""
         self.keyframes = 0
         """Keyframes that left."""
 
@@ -192,7 +196,7 @@ class VideoTrack(_PooledTrack):
             index = await self._next_index()
             at = index / self._fps
             if not self._guard.admits_picture(asyncio.get_running_loop().time()):
-                self.skipped += 1
+                self.held += 1
                 continue
             pts = round(index * VIDEO_CLOCK / self._fps)
             keyframe = self._keyframe_wanted and at - self._keyframe_at >= KEYFRAME_GAP
@@ -205,7 +209,7 @@ class VideoTrack(_PooledTrack):
                 continue
             self._failures = 0
             if not data:
-                self.skipped += 1
+                self.held += 1
                 continue
             if is_keyframe:
                 self._keyframe_at = at
@@ -222,7 +226,7 @@ class VideoTrack(_PooledTrack):
         await self._clock.sleep_until(self._index / self._fps - self._ahead)
         due = int(self._clock.now() * self._fps)
         if due > self._index:
-            self.skipped += due - self._index
+            self.late += due - self._index
             self._index = due
         index, self._index = self._index, self._index + 1
         return index
@@ -247,7 +251,7 @@ class VideoTrack(_PooledTrack):
     def _fail(self, error: Exception) -> None:
         """A picture could not be made: leave it out, and give up when a second of them failed in a row."""
         self._failures += 1
-        self.skipped += 1
+        self.failed += 1
         if self._failures == 1:
             logger.error("picture_failed", exc_info=error)
         if self._failures > self._fps:
