@@ -6,7 +6,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,24 +94,37 @@ class ScriptedReception:
         return call
 
 
+PROMPT = "You know the secret of the house."
+
+
+@dataclass(frozen=True)
+class Character:
+    voice: str = "sage"
+    greeting: str = "Good day."
+    model: str = ""
+    provider_name: str = "openai"
+    prompt: str = PROMPT
+    """Must never leave the server."""
+
+
 @dataclass(frozen=True)
 class Entry:
-    """An avatar of the directory. ``prompt`` must never leave the server."""
+    """An avatar of the directory."""
 
     id: str
     name: str
-    poster: Path
-    thumbnail: Path
-    updated: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    prompt: str = "You know the secret of the house."
+    poster: Path | None = None
+    thumbnail: Path | None = None
+    updated: int = 0
+    persona: Character = Character()
 
 
 @dataclass
 class Directory:
     entries: list[Entry] = field(default_factory=list)
 
-    def get(self, avatar_id: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.id == avatar_id), None)
+    def get(self, id: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.id == id), None)
 
     def find(self, name: str) -> list[Entry]:
         found = [entry for entry in self.entries if entry.name == name]

@@ -1,15 +1,15 @@
 """The REST look-ups that NavTalk's SDKs make before every call, and the avatars' pictures."""
 
+import os
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from email.utils import format_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -18,6 +18,9 @@ from visavis.wire.navtalk.settings import NavtalkSettings
 LOOK_UPS: Final = "/api/open/v1/avatar"
 PICTURES: Final = "/avatars"
 
+DEFAULT_PROVIDER: Final = "openai"
+"""The name for which clients offer camera and tools; an avatar with another one keeps it."""
+
 _CORS: Final = {"access-control-allow-origin": "*"}
 _PREFLIGHT: Final = {
     **_CORS,
@@ -25,31 +28,46 @@ _PREFLIGHT: Final = {
     "access-control-allow-headers": "license, content-type, authorization",
     "access-control-max-age": "86400",
 }
+# A picture is what its file's name says, whatever the address ends in.
+_MEDIA_TYPES: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _PICTURE_AGE: Final = "public, max-age=3600"
 
 # A host with an optional port; whatever else a Host header holds does not get into an answer.
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
+class PersonaEntry(Protocol):
+    """What the look-ups tell of who an avatar is. The prompt is not among it."""
+
+    @property
+    def voice(self) -> str: ...
+    @property
+    def greeting(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def provider_name(self) -> str: ...
+
+
 class AvatarEntry(Protocol):
-    """What the look-ups tell of an avatar. Its prompt is not among it."""
+    """What the look-ups tell of an avatar."""
 
     @property
     def id(self) -> str: ...
     @property
     def name(self) -> str: ...
     @property
-    def updated(self) -> datetime: ...
+    def persona(self) -> PersonaEntry: ...
     @property
-    def poster(self) -> Path: ...
+    def poster(self) -> Path | None: ...
     @property
-    def thumbnail(self) -> Path: ...
+    def thumbnail(self) -> Path | None: ...
 
 
 class AvatarDirectory(Protocol):
     """Who can be called."""
 
-    def get(self, avatar_id: str) -> AvatarEntry | None:
+    def get(self, id: str) -> AvatarEntry | None:
         """The avatar with this id."""
         ...
 
@@ -85,7 +103,9 @@ def rest_router(settings: NavtalkSettings, directory: AvatarDirectory, licenses:
         return None
 
     def told(request: Request, avatar: AvatarEntry) -> dict[str, Any]:
-        return avatar_data(avatar, _base(request, settings.public_url), settings.provider_name)
+        own = avatar.persona.provider_name
+        provider = settings.provider_name if own == DEFAULT_PROVIDER else own
+        return avatar_data(avatar, _base(request, settings.public_url), provider)
 
     @router.get(LOOK_UPS + "/detail")
     async def detail(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -118,10 +138,16 @@ def rest_router(settings: NavtalkSettings, directory: AvatarDirectory, licenses:
     @router.api_route(PICTURES + "/{avatar_id}/{picture}.jpg", methods=["GET", "HEAD"])
     async def picture(request: Request, avatar_id: str, picture: str) -> Response:  # pyright: ignore[reportUnusedFunction]
         avatar = directory.get(avatar_id)
-        path = {"poster": avatar.poster, "thumbnail": avatar.thumbnail}.get(picture) if avatar else None
-        if avatar is None or path is None:
+        path = (
+            {"poster": avatar.poster, "thumbnail": avatar.thumbnail or avatar.poster}.get(picture) if avatar else None
+        )
+        try:
+            found = await run_in_threadpool(path.stat) if path else None
+        except FileNotFoundError:
+            found = None
+        if path is None or found is None:
             return _answer(HTTPStatus.NOT_FOUND, "There is no such picture.")
-        return _picture(request, path, avatar.updated)
+        return _picture(request, path, found)
 
     return router
 
@@ -137,6 +163,9 @@ def avatar_data(avatar: AvatarEntry, base: str, provider_name: str) -> dict[str,
         "thumbnailUrl": f"{folder}/thumbnail.jpg",
         "providerId": provider_name,
         "providerName": provider_name,
+        "model": avatar.persona.model,
+        "voice": avatar.persona.voice,
+        "firstMessage": avatar.persona.greeting,
         # No film: where this holds something, the WordPress plugin takes ``url`` for an MP4.
         "videoFile": None,
         "status": "SUCCESS",
@@ -162,16 +191,11 @@ def _base(request: Request, public_url: str | None) -> str:
     return f"{scheme}://{host}"
 
 
-def _picture(request: Request, path: Path, updated: datetime) -> Response:
-    tag = f'"{path.stem}-{int(updated.timestamp())}"'
-    headers = {
-        **_CORS,
-        "cache-control": _PICTURE_AGE,
-        "etag": tag,
-        "last-modified": format_datetime(updated, usegmt=False),
-        "cross-origin-resource-policy": "cross-origin",
-    }
+def _picture(request: Request, path: Path, found: os.stat_result) -> Response:
+    """The file, or 304 when the client has it already (RFC 9110, If-None-Match)."""
+    tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+    headers = {**_CORS, "cache-control": _PICTURE_AGE, "etag": tag, "cross-origin-resource-policy": "cross-origin"}
     known = [value.strip().removeprefix("W/") for value in request.headers.get("if-none-match", "").split(",")]
     if tag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return FileResponse(path, media_type="image/jpeg", headers=headers)
+    return FileResponse(path, headers=headers, stat_result=found, media_type=_MEDIA_TYPES.get(path.suffix.lower()))
