@@ -87,8 +87,9 @@ async def _next(receiving: Any) -> Reply | None:
 
 
 def _chunk(reply: Reply, stretch: Stretch) -> SpeechChunk:
+    visemes: list[tuple[str, float, float]] | None = reply.data["visemes"]
     return SpeechChunk(
         pcm=np.frombuffer(reply.payload, "<i2").astype(np.int16, copy=False),
-        visemes=tuple(TimedViseme(Viseme(name), start, end) for name, start, end in reply.data["visemes"]),
+        visemes=None if visemes is None else tuple(TimedViseme(Viseme(name), a, b) for name, a, b in visemes),
         words=tuple(WordMark(offset + stretch.offset, at) for offset, at in reply.data["words"]),
     )

@@ -4,7 +4,8 @@ The replies to a request are chunks: raw 16-bit mono sound at ``SPEECH_RATE`` as
 
     {"visemes": [["PP", 0.0, 0.08], …], "words": [[6, 0.41], …]}
 
-with seconds from the chunk's first sample, and character offsets into the text of the request.
+with seconds from the chunk's first sample, and character offsets into the text of the request. ``visemes`` is null
+where the engine told no phonemes.
 """
 
 from typing import Final
@@ -96,12 +97,13 @@ class UtteranceWriter:
     def _send(self, end: int) -> None:
         count = end - self._sent
         start_s, end_s = self._sent / SPEECH_RATE, end / SPEECH_RATE
-        visemes = timed_visemes(self._phonemes, start_s, end_s)
+        visemes = timed_visemes(self._phonemes, start_s, end_s) if self._phonemes else None
         words = [word for word in self._words if word[1] < end_s]
         pcm = np.rint(limit(self._samples[:count]) * 32767).astype("<i2")
         self._request.reply(
             {
-                "visemes": [[v.viseme, round(v.start - start_s, 4), round(v.end - start_s, 4)] for v in visemes],
+                "visemes": visemes
+                and [[v.viseme, round(v.start - start_s, 4), round(v.end - start_s, 4)] for v in visemes],
                 "words": [[offset, round(max(0.0, at - start_s), 4)] for offset, at in words],
             },
             pcm.tobytes(),
