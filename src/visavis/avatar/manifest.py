@@ -30,7 +30,7 @@ Point = tuple[Coordinate, Coordinate]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Box(_Part):

@@ -4,13 +4,12 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from visavis.avatar.animation.visemes import SHAPE_MATRIX, SHAPES, Hold, MouthShape, Weights
-from visavis.avatar.face import ARKIT, ARKIT_INDEX, Tongue
+from visavis.avatar.face import ARKIT, Tongue
 from visavis.viseme import TimedViseme, Viseme
 
 LEAD: Final = 0.05
@@ -25,11 +24,10 @@ _HOLD_PLATEAU: Final = 0.024
 """Half of the seconds for which lips stay closed at least: longer than half a frame at 25 a second."""
 _HOLD_RAMP: Final = 0.055
 """Seconds from the plateau of a closure to its end."""
-_FAR: Final = 3.0
-"""A shape is over this many fade lengths after its end."""
+_FAR: Final = 2.6
+"""Fade lengths at which a shape is over (below a ten-thousandth)."""
 
 _ORDER: Final = {viseme: index for index, viseme in enumerate(Viseme)}
-_JAW: Final = ARKIT_INDEX["jawOpen"]
 _PP: Final = SHAPES[Viseme.PP].weights
 _FF: Final = SHAPES[Viseme.FF].weights
 _TEETH_HOLD: Final = 0.85
@@ -46,12 +44,16 @@ class _Sound:
     cut: float = math.inf
 
     @property
+    def quarter(self) -> float:
+        return (self.end - self.start) / 4
+
+    @property
     def begins(self) -> float:
-        return self.start - _FAR * self.shape.before
+        return self.start + self.quarter - _FAR * (self.shape.before + self.quarter)
 
     @property
     def ends(self) -> float:
-        return self.end + _FAR * self.shape.after
+        return self.end - self.quarter + _FAR * (self.shape.after + self.quarter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,14 @@ class SpeechMotion:
         now = at + LEAD
         while self._sounds and (self._sounds[0].ends < now or self._sounds[0].cut + CLOSING < at):
             self._sounds.popleft()
-        if not self._sounds or self._sounds[0].begins > now:
+        near = self._near(now)
+        if not near:
             return REST
         shares = [0.0] * len(SHAPE_MATRIX)
         total = _REST
         lips = teeth = activity = 0.0
         tongue, tongue_share = Tongue.REST, 0.0
-        for sound in self._near(now):
+        for sound in near:
             shape = sound.shape
             force = shape.strength * _kernel(sound, now)
             fading = _ramp(1 - (at - sound.cut) / CLOSING) if sound.cut < at else 1.0
@@ -125,9 +128,9 @@ class SpeechMotion:
 
     def _near(self, now: float) -> list[_Sound]:
         near: list[_Sound] = []
-        for sound in islice(self._sounds, len(self._sounds)):
-            # In order of start; no shape fades in for longer than the widest one.
-            if sound.start - _FAR * _WIDEST > now:
+        for sound in self._sounds:
+            # In order of start; nothing begins earlier than this before its start.
+            if sound.start - _FAR * _WIDEST > now + 2 * sound.quarter:
                 break
             if sound.begins < now < sound.ends:
                 near.append(sound)
@@ -139,7 +142,7 @@ _WIDEST: Final = max(shape.before for shape in SHAPES.values())
 
 def _kernel(sound: _Sound, now: float) -> float:
     """1 in the middle of the sound, falling as a Gaussian from a quarter of its length inside either end."""
-    quarter = (sound.end - sound.start) / 4
+    quarter = sound.quarter
     early = sound.start + quarter - now
     late = now - (sound.end - quarter)
     if early > 0:
@@ -151,7 +154,7 @@ def _kernel(sound: _Sound, now: float) -> float:
 
 def _hold(sound: _Sound, now: float) -> float:
     """1 around the middle of a closure, 0 before and after it; smooth."""
-    half = max(_HOLD_PLATEAU, (sound.end - sound.start) / 4)
+    half = max(_HOLD_PLATEAU, sound.quarter)
     away = abs(now - (sound.start + sound.end) / 2) - half
     return _ramp(1 - away / _HOLD_RAMP)
 

@@ -81,14 +81,18 @@ SHAPES: Final[dict[Viseme, MouthShape]] = {
     ),
     Viseme.NN: MouthShape(shape(jawOpen=0.11, mouthLowerDown=0.26, mouthUpperUp=0.12), strength=0.9, tongue=Tongue.UP),
     Viseme.RR: MouthShape(shape(jawOpen=0.11, mouthFunnel=0.30, mouthPucker=0.26, mouthLowerDown=0.15), before=0.08),
-    Viseme.AA: MouthShape(shape(jawOpen=0.44, mouthLowerDown=0.24, mouthUpperUp=0.15), vowel=True),
+    Viseme.AA: MouthShape(shape(jawOpen=0.44, mouthLowerDown=0.24, mouthUpperUp=0.15), strength=1.4, vowel=True),
     Viseme.E: MouthShape(
-        shape(jawOpen=0.26, mouthStretch=0.26, mouthSmile=0.10, mouthLowerDown=0.30, mouthUpperUp=0.20), vowel=True
+        shape(jawOpen=0.26, mouthStretch=0.26, mouthSmile=0.10, mouthLowerDown=0.30, mouthUpperUp=0.20),
+        strength=1.2,
+        vowel=True,
     ),
     Viseme.IH: MouthShape(
         shape(jawOpen=0.14, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
     ),
-    Viseme.OH: MouthShape(shape(jawOpen=0.31, mouthFunnel=0.50, mouthPucker=0.26), before=0.09, after=0.07, vowel=True),
+    Viseme.OH: MouthShape(
+        shape(jawOpen=0.31, mouthFunnel=0.50, mouthPucker=0.26), strength=1.3, before=0.09, after=0.07, vowel=True
+    ),
     Viseme.OU: MouthShape(
         shape(jawOpen=0.13, mouthFunnel=0.34, mouthPucker=0.68), strength=1.2, before=0.10, after=0.07, vowel=True
     ),

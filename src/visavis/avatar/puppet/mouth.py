@@ -8,7 +8,7 @@ from visavis.avatar.face import Tongue
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.opencv import Floats, blend, read_at, warp
 from visavis.avatar.puppet.rig import Rig
-from visavis.avatar.puppet.warp import BackwardMap, add_weighted, hat_matrix, numbered, read_at_pixels
+from visavis.avatar.puppet.warp import SETTLE_ROUNDS, BackwardMap, add_weighted, hat_matrix, numbered, read_at_pixels
 
 _TONGUES = {Tongue.REST: 0, Tongue.UP: 1, Tongue.OUT: 2}
 _TONGUE_STEP = 0.5
@@ -54,11 +54,14 @@ class Mouth:
         active: list[tuple[int, float]],
         terms: Floats,
         rounds: int,
-        settle: int,
         jaw: float,
         tongue: Tongue,
+        share: float,
     ) -> None:
-        """Paint over ``target`` (side, side, 4). ``active``: (shape, weight) pairs; ``terms``: the pose's terms."""
+        """Paint over ``target`` (side, side, 4), opaque to the degree of ``share``.
+
+        ``active``: (shape, weight) pairs; ``terms``: the pose's terms; ``rounds``: of finding the backward maps.
+        """
         rig, mouth, scale = self._rig, self._rig.mouth, self._scale
         shift = terms @ mouth.pose_centre
         box = rig.manifest.mouth.box
@@ -71,7 +74,7 @@ class Mouth:
 
         self._pose.fill(0)
         add_weighted(self._pose, mouth.pose, numbered(terms))
-        rounds = rounds if self._settled else settle
+        rounds = rounds if self._settled else SETTLE_ROUNDS
         upper = self._skin(self._upper, mouth.shapes_upper, mouth.skin_upper, active, rounds, shift, columns, rows)
         lower = self._skin(self._lower, mouth.shapes_lower, mouth.skin_lower, active, rounds, shift, columns, rows)
         self._settled = True
@@ -92,7 +95,8 @@ class Mouth:
         cv2.add(painted, blend(lower, nothing, np.asarray(seen, np.float32)), dst=painted)
         painted = blend(upper, painted, over_upper)
         part = target[top : top + self._height, left : left + self._width]
-        part[...] = blend(painted, part, self._edge)
+        edge = self._edge if share == 1 else self._edge * np.float32(share)
+        part[...] = blend(painted, part, edge)
 
     def _skin(
         self,

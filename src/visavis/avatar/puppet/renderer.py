@@ -16,8 +16,8 @@ from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap,
 _JAW = ARKIT_INDEX["jawOpen"]
 _NOTHING = 0.004
 """Weights below this are not painted."""
-_PARTING = 0.5
-"""Canonical pixels (of a picture of 768) by which lips must part for the mouth to be painted apart."""
+_PARTING, _PARTED = 0.3, 2.0
+"""Canonical pixels (of a picture of 768) of parting lips at which the mouth's layers begin to show, and show fully."""
 _JUMP = 0.35
 """Sum of weight changes between two frames beyond which the maps are found anew."""
 
@@ -80,9 +80,11 @@ class PuppetRenderer:
         cv2.resize(self._source, (self._side, self._side), dst=self._map, interpolation=cv2.INTER_LINEAR)
         read_at(self._picture, self._map, self._square)
 
-        if float(np.abs(weights) @ rig.mouth.parting) > _PARTING * rig.size / 768:
+        parting = float(np.abs(weights) @ rig.mouth.parting) * 768 / rig.size
+        if parting > _PARTING:
+            share = min(1.0, (parting - _PARTING) / (_PARTED - _PARTING))
             jaw = float(face.arkit[_JAW])
-            self._mouth.paint(self._square, active, terms, rounds, SETTLE_ROUNDS, jaw, face.tongue)
+            self._mouth.paint(self._square, active, terms, rounds, jaw, face.tongue, share)
         else:
             self._mouth.forget()
 
