@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -115,3 +115,11 @@ async def calling(pool: Executor, source: VideoSource | None = None, **changes: 
 
 
 VP8_ONLY = (VideoCodec.VP8,)
+
+
+async def eventually(condition: Callable[[], object], within: float = 10) -> None:
+    """Wait until ``condition`` holds."""
+    deadline = asyncio.get_running_loop().time() + within
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, "it did not come about"
+        await asyncio.sleep(0.02)

@@ -127,6 +127,15 @@ class IceSteering:
 
         self._connection.check_incoming = check_and_tell
 
+        query_consent = self._connection.query_consent
+
+        async def query_consent_while_open() -> None:
+            # aioice (0.13) starts this even when it was closed while it connected, and then nothing ends it.
+            if not self._connection._closing:
+                await query_consent()
+
+        self._connection.query_consent = query_consent_while_open
+
     async def _candidates(self, component: int, addresses: list[str]) -> list[Any]:
         """Stands in for ``Connection.get_component_candidates``: own sockets, then STUN and TURN side by side."""
         protocols = await self._host_protocols(component)
