@@ -26,7 +26,7 @@ needs_piper = pytest.mark.skipif(
 
 
 def write_voice(path: Path, *, rate: int = 22_050, aligned: bool = True) -> None:
-    """A voice that gives each phoneme five frames of a tone, loud by chance; ``aligned``: with durations to be found."""
+    """A voice that gives each phoneme five frames of a tone, loud by chance; ``aligned``: with findable durations."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

@@ -62,24 +62,22 @@ class SpeechAligner:
 
         Raises ``SpeechError`` when it cannot tell.
         """
-        duration = len(pcm) / SPEECH_RATE
-        if duration > MAX_SOUND:
-            raise SpeechError(f"{duration:.0f} s of sound are too much to align")
-        words = _words(text)
-        if not words or duration < 0.05:
-            raise SpeechError("there is nothing to align")
-        if language.casefold().partition("-")[0] == "en":
-            try:
-                return await self._force(pcm, words, duration)
-            except SpeechError as error:
-                failure = error
-            try:
-                return await self._warp(pcm, text, language, duration)
-            except SpeechError:
-                raise failure from None
-        return await self._warp(pcm, text, language, duration)
+        if language.casefold().replace("_", "-").partition("-")[0] != "en":
+            return await self.align_to_rendering(pcm, text, language)
+        try:
+            return await self.align_to_phones(pcm, text)
+        except SpeechError as error:
+            failure = error
+        try:
+            return await self.align_to_rendering(pcm, text, language)
+        except SpeechError:
+            raise failure from None
 
-    async def _force(self, pcm: Pcm16, words: list[_Word], duration: float) -> Alignment:
+    async def align_to_phones(self, pcm: Pcm16, text: str) -> Alignment:
+        """English by forced alignment. Raises ``SpeechError``."""
+        words, duration = _words(text), _duration(pcm)
+        if not words:
+            raise SpeechError("there is nothing to align")
         spoken = [word.text for word in words]
         reply = await self._worker.call("missing", {"words": list(dict.fromkeys(spoken))})
         missing: list[str] = list(reply.data["missing"])
@@ -95,7 +93,9 @@ class SpeechAligner:
             tuple(WordMark(word.offset, min(max(at, 0.0), duration)) for word, at in marks),
         )
 
-    async def _warp(self, pcm: Pcm16, text: str, language: str, duration: float) -> Alignment:
+    async def align_to_rendering(self, pcm: Pcm16, text: str, language: str) -> Alignment:
+        """Any language of espeak-ng by its rendering of ``text``, warped onto the sound. Raises ``SpeechError``."""
+        duration = _duration(pcm)
         rendered = [chunk async for chunk in self._espeak.synthesize(text, Voice(language=language))]
         if not rendered:
             raise SpeechError("there is nothing to align")
@@ -119,6 +119,15 @@ class SpeechAligner:
             clip_visemes(visemes, 0.0, duration),
             tuple(WordMark(mark.offset, at) for mark, at in zip(marks, warped[len(shapes) :], strict=True)),
         )
+
+
+def _duration(pcm: Pcm16) -> float:
+    duration = len(pcm) / SPEECH_RATE
+    if duration < 0.05:
+        raise SpeechError("there is nothing to align")
+    if duration > MAX_SOUND:
+        raise SpeechError(f"{duration:.0f} s of sound are too much to align")
+    return duration
 
 
 def _words(text: str) -> list[_Word]:
