@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class ScriptedCall:
         self.notice = notice
         self.commands: list[Command] = []
         self.arrived = asyncio.Condition()
-        self.told: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self.told: asyncio.Queue[SessionEvent | Exception] = asyncio.Queue()
         self.left = asyncio.Event()
         self.leaves = 0
         self.broken: Exception | None = None
@@ -43,6 +43,8 @@ class ScriptedCall:
     async def events(self) -> AsyncIterator[SessionEvent]:
         while True:
             event = await self.told.get()
+            if isinstance(event, Exception):
+                raise event
             yield event
             if isinstance(event, Ended):
                 return
@@ -61,6 +63,10 @@ class ScriptedCall:
     def tell(self, *events: SessionEvent) -> None:
         for event in events:
             self.told.put_nowait(event)
+
+    def fail(self, error: Exception) -> None:
+        """Break the session."""
+        self.told.put_nowait(error)
 
     def open(self) -> None:
         """What every session tells first."""
@@ -142,10 +148,18 @@ class OneLicense:
 class House:
     """A running server."""
 
-    def __init__(self, reception: ScriptedReception, directory: Directory, registry: CollectorRegistry, port: int):
+    def __init__(
+        self,
+        reception: ScriptedReception,
+        directory: Directory,
+        registry: CollectorRegistry,
+        server: uvicorn.Server,
+        port: int,
+    ) -> None:
         self.reception = reception
         self.directory = directory
         self.registry = registry
+        self.server = server
         self.port = port
         self.http = f"http://127.0.0.1:{port}"
 
@@ -154,6 +168,10 @@ class House:
 
     def call(self, query: str = f"license={LICENSE}&name=mira", path: str = PATH, **options: Any):
         return websockets.connect(self.url(query, path), max_size=None, **options)
+
+    def open_sockets(self) -> int:
+        """Connections that the web server holds."""
+        return len(self.server.server_state.connections)
 
     def count(self, name: str, **labels: str) -> float:
         """The value of a metric; 0 for one that was never touched."""
@@ -188,10 +206,17 @@ async def open_house(
         try:
             async with asyncio.timeout(10):
                 await server.listens.wait()
-            yield House(reception, directory, registry, listener.getsockname()[1])
+            yield House(reception, directory, registry, server, listener.getsockname()[1])
         finally:
             server.should_exit = True
             await running
+
+
+async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for what nothing tells of: a metric, a socket that is gone."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def heard(client: websockets.ClientConnection) -> dict[str, Any]:
