@@ -19,6 +19,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
 
 from visavis.web.pages import web_router
 
@@ -168,8 +169,8 @@ class FakeServer:
     url: str = ""
     avatars: list[dict[str, str]] = field(default_factory=lambda: AVATARS[:1])
     image: np.ndarray = field(default_factory=picture)
-    refusal: tuple[str, dict[str, Any], int] | None = None
-    """An event's type and data, and the close code that follows: instead of a call."""
+    refusal: tuple[str, str, int, str] | None = None
+    """Instead of a call: an event's type and text, and the code and reason of the close that follows."""
     reachable: bool = True
     """False: WebRTC finds no way."""
     silent: bool = False
@@ -206,15 +207,20 @@ class FakeServer:
         app.websocket("/wss/v2/realtime-chat")(self._talk)
         return app
 
-    async def _list(self, request: Request) -> dict[str, Any]:
+    async def _list(self, request: Request) -> Response:
         if request.headers.get("license") != LICENSE:
-            return {"code": 401, "message": "This license is not known.", "data": None}
+            return JSONResponse({"code": 401, "message": "This license is not known.", "data": None}, 401)
         entries = [
             # Under a public name, as a server behind a proxy gives it.
-            {**entry, "avatarId": entry["id"], "thumbnailUrl": f"https://avatars.example/pictures/{entry['id']}.png"}
+            {
+                **entry,
+                "avatarId": entry["id"],
+                "url": f"https://avatars.example/pictures/{entry['id']}.png",
+                "thumbnailUrl": f"https://avatars.example/pictures/{entry['id']}-small.png",
+            }
             for entry in self.avatars
         ]
-        return {"code": 200, "message": "SUCCESS", "data": entries}
+        return JSONResponse({"code": 200, "message": "SUCCESS", "data": entries})
 
     async def _picture(self, name: str) -> Response:
         _, png = cv2.imencode(".png", self.image)
@@ -226,9 +232,9 @@ class FakeServer:
         self.calls.append(call)
         try:
             if self.refusal is not None:
-                kind, data, code = self.refusal
-                await call.send(kind, data, message=data.get("message", ""))
-                await call.close(code)
+                kind, text, code, reason = self.refusal
+                await call.send(kind, {"message": text}, message=text)
+                await call.close(code, reason)
                 return
             if not self.silent:
                 await self._open(call)

@@ -40,7 +40,7 @@ async def test_a_whole_call_by_keyboard(server: FakeServer) -> None:
 
 
 async def test_a_failure_takes_the_focus(server: FakeServer) -> None:
-    server.refusal = ("conversation.connected.gpu_full", {}, 1013)
+    server.refusal = ("conversation.connected.gpu_full", "", 1013, "no_slot")
     async with chromium_page() as browser:
         await open_page(browser, server)
         await browser.page.get_by_role("button", name="Call", exact=True).click()

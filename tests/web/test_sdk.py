@@ -48,7 +48,7 @@ async def test_connecting_gives_the_session_and_tells_the_states_in_order(server
 
 
 async def test_a_refusal_is_an_error_with_name_and_code(server: FakeServer) -> None:
-    server.refusal = ("conversation.connected.gpu_full", {"message": "All slots are taken."}, 1013)
+    server.refusal = ("conversation.connected.gpu_full", "All slots are taken.", 1013, "no_slot")
     async with chromium_page() as browser:
         assert await connect(browser, server) == ["noScene", "busy", "All slots are taken."]
 
@@ -108,5 +108,10 @@ async def test_avatars_are_listed_with_pictures_from_this_server(server: FakeSer
             LICENSE,
         )
         assert avatars == [
-            {"id": "avatar-ada", "name": "Ada", "picture": f"{server.url}/pictures/avatar-ada.png"},
+            {
+                "id": "avatar-ada",
+                "name": "Ada",
+                "picture": f"{server.url}/pictures/avatar-ada.png",
+                "thumbnail": f"{server.url}/pictures/avatar-ada-small.png",
+            }
         ]

@@ -22,7 +22,7 @@ export function showChooser(avatars, chosen, onChoose) {
       radio.checked = avatar.id === chosen.id;
       radio.addEventListener("change", () => onChoose(avatar));
       const picture = document.createElement("img");
-      picture.src = avatar.picture;
+      picture.src = avatar.thumbnail;
       picture.alt = "";
       const name = document.createElement("span");
       name.textContent = shortName(avatar.name);

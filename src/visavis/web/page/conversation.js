@@ -9,6 +9,8 @@ export class Conversation {
   /** Lines that may still change. @type {Map<string, HTMLLIElement>} */
   #open = new Map();
   #avatar = "";
+  /** Whether the next line belongs to another call than the one above it. */
+  #fresh = false;
 
   get empty() {
     return this.#lines.childElementCount === 0;
@@ -18,12 +20,12 @@ export class Conversation {
   begin(avatar) {
     this.#avatar = avatar;
     this.#open.clear();
-    if (!this.empty) {
-      const line = document.createElement("li");
-      line.className = "divider";
-      line.textContent = `New call with ${avatar}`;
-      this.#append(line);
-    }
+    this.#fresh = !this.empty;
+  }
+
+  /** Bring the newest line into sight. */
+  scrollDown() {
+    this.#lines.scrollTop = this.#lines.scrollHeight;
   }
 
   /** @param {Caption} caption */
@@ -84,6 +86,13 @@ export class Conversation {
 
   /** @param {HTMLLIElement} line */
   #append(line) {
+    if (this.#fresh) {
+      this.#fresh = false;
+      const divider = document.createElement("li");
+      divider.className = "divider";
+      divider.textContent = `New call with ${this.#avatar}`;
+      this.#lines.append(divider);
+    }
     this.#lines.append(line);
     this.#follow(true);
   }

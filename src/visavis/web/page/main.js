@@ -34,8 +34,11 @@ function show(view) {
   for (const card of ["welcome", "license", "connecting", "message"]) {
     box(card).hidden = card !== view;
   }
+  box("call-title").hidden = view !== "call";
   box("composer").hidden = view !== "call";
   box("conversation").hidden = view !== "call" && (conversation.empty || view === "license");
+  box("panel").scrollTop = 0;
+  conversation.scrollDown();
   if (view === "call") {
     button("mute").focus({ preventScroll: true });
   } else {
@@ -128,6 +131,7 @@ async function start(microphone) {
   called = true;
   settings.follow(current);
   conversation.begin(shortName(avatar.name));
+  box("call-title").textContent = `In a call with ${shortName(avatar.name)}`;
   box("connecting-title").textContent = `Calling ${shortName(avatar.name)}…`;
   beginProgress(microphone);
   show("connecting");

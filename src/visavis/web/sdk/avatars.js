@@ -8,6 +8,7 @@ const TIMEOUT_MS = 10_000;
  * @property {string} id
  * @property {string} name
  * @property {string} picture  address of a still picture
+ * @property {string} thumbnail  address of a small one
  */
 
 /**
@@ -42,7 +43,8 @@ export async function listAvatars(server, license) {
   return body.data.map((/** @type {Record<string, unknown>} */ entry) => ({
     id: String(entry.avatarId ?? entry.id),
     name: String(entry.name ?? ""),
-    picture: ownAddress(String(entry.thumbnailUrl || entry.url || ""), server),
+    picture: ownAddress(entry.url || entry.thumbnailUrl, server),
+    thumbnail: ownAddress(entry.thumbnailUrl || entry.url, server),
   }));
 }
 
@@ -50,11 +52,11 @@ export async function listAvatars(server, license) {
  * The server gives addresses for its public name, which may not be the one it was reached by: what it serves itself is
  * asked from where it answered.
  *
- * @param {string} address
+ * @param {unknown} address
  * @param {URL} server
  */
 function ownAddress(address, server) {
-  if (address === "") {
+  if (typeof address !== "string" || address === "") {
     return "";
   }
   const { pathname, search } = new URL(address, server);

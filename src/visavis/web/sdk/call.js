@@ -3,13 +3,15 @@ import { CallError } from "./errors.js";
 import { Microphone } from "./microphone.js";
 import { Peer } from "./peer.js";
 import { Playback } from "./playback.js";
-import { verdictOfClose, verdictOfMessage } from "./refusals.js";
+import { isFarewell, verdictOf } from "./refusals.js";
 import { runTool } from "./tools.js";
 import * as wire from "./wire.js";
 
 /** How long the server may take for its first word, and then for picture and sound, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
 const MEDIA_TIMEOUT_MS = 15_000;
+/** How long the close may take after the server's last word, in milliseconds. */
+const FAREWELL_TIMEOUT_MS = 1500;
 /** Sound waiting in the socket, in bytes, above which new pieces are dropped: a little more than a second. */
 const MOST_BUFFERED = 96 * 1024;
 
@@ -60,6 +62,8 @@ export class Call extends EventTarget {
   #captions = new Captions((caption) => this.#tell("caption", caption));
   /** @type {RTCIceServer[]} */
   #iceServers = [];
+  /** @type {wire.ServerMessage | null} */
+  #farewell = null;
   #sessionId = "";
   #ready = false;
   #flowing = false;
@@ -222,15 +226,17 @@ export class Call extends EventTarget {
         this.#take(message);
       }
     };
-    socket.onclose = (event) => this.#finish(verdictOfClose(event, this.#state === "connected"));
+    socket.onclose = (event) => this.#finish(event);
   }
 
   /** @param {wire.ServerMessage} message */
   #take(message) {
     const { type, data } = message;
-    const verdict = verdictOfMessage(message, this.#state === "connected");
-    if (verdict) {
-      this.#finish(verdict);
+    if (isFarewell(message)) {
+      // The close that follows says more exactly why.
+      this.#farewell ??= message;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#finish(null), FAREWELL_TIMEOUT_MS);
       return;
     }
     switch (type) {
@@ -341,6 +347,9 @@ export class Call extends EventTarget {
 
   /** @param {RTCPeerConnectionState} state */
   #watch(state) {
+    if (this.#farewell) {
+      return;
+    }
     if (state === "connected") {
       this.#flowing = true;
       if (this.#state === "connected") {
@@ -361,7 +370,7 @@ export class Call extends EventTarget {
   }
 
   #checkConnected() {
-    if (this.#state === "connecting" && this.#flowing && this.#pictured) {
+    if (this.#state === "connecting" && this.#flowing && this.#pictured && !this.#farewell) {
       clearTimeout(this.#timer);
       this.#enter("connected");
       this.#become("listening");
@@ -431,8 +440,9 @@ export class Call extends EventTarget {
     this.#timer = setTimeout(() => this.#fail(new CallError(code, text)), milliseconds);
   }
 
-  /** @param {import("./refusals.js").Verdict} verdict */
-  #finish({ error }) {
+  /** The server has ended the call. @param {CloseEvent | null} close */
+  #finish(close) {
+    const { error } = verdictOf(this.#farewell, close, this.#state === "connected");
     this.#end(error ? "failed" : "finished", error);
   }
 

@@ -19,11 +19,11 @@ const BY_TYPE = Object.freeze({
 });
 
 /**
- * The causes that a visavis server adds as `data.code`.
+ * The exact causes, which a visavis server gives as the reason of the WebSocket's close.
  *
  * @type {Readonly<Record<string, ErrorCode | "finished">>}
  */
-const BY_CODE = Object.freeze({
+const BY_REASON = Object.freeze({
   invalid_license: "wrong-license",
   unknown_avatar: "unknown-avatar",
   bad_request: "refused",
@@ -58,39 +58,30 @@ const BY_CLOSE_CODE = Object.freeze({
 
 /**
  * @param {import("./wire.js").ServerMessage} message
+ * @returns {boolean}  whether this is the server's last word, which the close follows
+ */
+export function isFarewell(message) {
+  return message.type in BY_TYPE;
+}
+
+/**
+ * Why the server ended a call: by the reason of the close, else by its last word, else by the close code.
+ *
+ * @param {import("./wire.js").ServerMessage | null} farewell
+ * @param {{code: number, reason: string} | null} close  null: the server said its last word and did not close
  * @param {boolean} connected  whether media had come up
- * @returns {Verdict | null}  null when the message ends nothing
- */
-export function verdictOfMessage(message, connected) {
-  const general = BY_TYPE[message.type];
-  if (general === undefined) {
-    return null;
-  }
-  const code = BY_CODE[String(message.data.code)] ?? general;
-  return verdict(code, message.text || "The server ended the call.", connected);
-}
-
-/**
- * @param {CloseEvent} event
- * @param {boolean} connected
  * @returns {Verdict}
  */
-export function verdictOfClose(event, connected) {
-  const code = BY_CLOSE_CODE[event.code] ?? (connected ? "connection-lost" : "server-gone");
-  // A server that hangs up before there was a call has not ended it in the ordinary way.
-  const cause = code === "finished" && !connected ? "refused" : code;
-  return verdict(cause, event.reason || `The connection was closed (${event.code}).`, connected);
-}
-
-/**
- * @param {ErrorCode | "finished"} code
- * @param {string} text
- * @param {boolean} connected
- * @returns {Verdict}
- */
-function verdict(code, text, connected) {
+export function verdictOf(farewell, close, connected) {
+  const code =
+    BY_REASON[close?.reason ?? ""] ??
+    BY_TYPE[farewell?.type ?? ""] ??
+    BY_CLOSE_CODE[close?.code ?? 0] ??
+    (connected ? "connection-lost" : "server-gone");
   if (code === "finished") {
-    return { error: null };
+    // A server that hangs up without a word before there was a call has not ended it in the ordinary way.
+    return { error: connected || farewell ? null : new CallError("refused", "The server closed the connection.") };
   }
+  const text = farewell?.text || close?.reason || `The connection was closed (${close?.code}).`;
   return { error: new CallError(code === "media-blocked" && connected ? "connection-lost" : code, text) };
 }
