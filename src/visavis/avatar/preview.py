@@ -1,6 +1,14 @@
-"""Pictures of an avatar for people: its poster, a contact sheet, a film strip of a spoken sentence."""
+"""Pictures of an avatar for people: its poster, a contact sheet, a film strip of a spoken sentence.
 
+    python -m visavis.avatar.preview OUT_FOLDER [--package FOLDER_OR_ZIP]
+
+writes ``poster.jpg``, ``thumbnail.jpg``, ``sheet.png`` and ``film.png``.
+"""
+
+import argparse
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -9,11 +17,13 @@ import numpy as np
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.animation.visemes import SHAPES, shape
 from visavis.avatar.face import FaceFrame, FaceState
-from visavis.avatar.package import AvatarPackage, Pixels
+from visavis.avatar.files import PackageError
+from visavis.avatar.package import AvatarPackage, Pixels, load_package
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.viseme import TimedViseme, Viseme
 
 _RATE: Final = 25
+_VERA: Final = Path(__file__).parent / "embedded" / "vera" / "face"
 
 SENTENCE: Final[tuple[tuple[Viseme, float], ...]] = (
     (Viseme.SIL, 0.30),
@@ -115,3 +125,31 @@ def _grid(pictures: Sequence[Pixels], columns: int) -> Pixels:
     blank = np.zeros_like(pictures[0])
     filled = [*pictures, *[blank] * (-len(pictures) % columns)]
     return np.vstack([np.hstack(filled[first : first + columns]) for first in range(0, len(filled), columns)])
+
+
+def _write(path: Path, picture: Pixels) -> None:
+    if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+        raise OSError(f"{path} cannot be written")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m visavis.avatar.preview", description="Draw an avatar's pictures.")
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("--package", type=Path, default=_VERA, help="an avatar package; else the embedded one")
+    options = parser.parse_args()
+    try:
+        package = load_package(options.package)
+    except PackageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    options.folder.mkdir(parents=True, exist_ok=True)
+    portrait = poster(package)
+    _write(options.folder / "poster.jpg", portrait)
+    _write(options.folder / "thumbnail.jpg", _small(portrait, 256))
+    _write(options.folder / "sheet.png", contact_sheet(package))
+    _write(options.folder / "film.png", film_strip(package))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

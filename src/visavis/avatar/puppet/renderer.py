@@ -11,15 +11,19 @@ from visavis.avatar.puppet.mouth import Mouth
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
-from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, add_weighted, numbered
+from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, add_weighted, numbered
 
 _JAW = ARKIT_INDEX["jawOpen"]
 _NOTHING = 0.004
 """Weights below this are not painted."""
 _PARTING, _PARTED = 0.3, 2.0
-"""Canonical pixels (of a picture of 768) of parting lips at which the mouth's layers begin to show, and show fully."""
-_JUMP = 0.35
-"""Sum of weight changes between two frames beyond which the maps are found anew."""
+"""How far lips part, in pixels of a picture of 768, where the mouth's layers begin to show, and where they show fully.
+
+Lips that only move together, as in a smile, are painted by the main warp."""
+_OVERLAP = 8.0
+"""How far they may be pressed together, or slide sideways, before the layers show all the same."""
+_MUCH, _JUMP = 0.35, 2.0
+"""Sums of weight changes between two frames beyond which the maps take more rounds, and are found anew."""
 
 
 class PuppetRenderer:
@@ -69,22 +73,21 @@ class PuppetRenderer:
         weights = rig.weights(face)
         terms = pose_terms(face)
         active = [(int(i), float(weights[i])) for i in np.nonzero(np.abs(weights) > _NOTHING)[0]]
-        rounds = self._rounds(weights, terms)
+        drive = Drive(active, terms, self._rounds(weights, terms))
 
         self._eyes.paint(face)
         self._field.fill(0)
         add_weighted(self._field, rig.pose, numbered(terms))
         add_weighted(self._field[rig.face], rig.shapes, active)
-        self._backward.solve(self._field, rounds)
-        np.subtract(self._backward.values, 0.5, out=self._source)
+        self._backward.solve(self._field, drive.rounds)
+        self._backward.points(0.5, 0.5, self._source)
         cv2.resize(self._source, (self._side, self._side), dst=self._map, interpolation=cv2.INTER_LINEAR)
         read_at(self._picture, self._map, self._square)
 
-        parting = float(np.abs(weights) @ rig.mouth.parting) * 768 / rig.size
-        if parting > _PARTING:
-            share = min(1.0, (parting - _PARTING) / (_PARTED - _PARTING))
+        share = self._apart(weights)
+        if share > 0:
             jaw = float(face.arkit[_JAW])
-            self._mouth.paint(self._square, active, terms, rounds, jaw, face.tongue, share)
+            self._mouth.paint(self._square, drive, jaw, face.tongue, share)
         else:
             self._mouth.forget()
 
@@ -94,8 +97,16 @@ class PuppetRenderer:
         if self._letterbox is not None:
             self._letterbox.paint(yuv, frame)
 
+    def _apart(self, weights: Floats) -> float:
+        """How far the mouth is to be painted in layers, 0–1."""
+        moves = np.tensordot(weights, self._rig.mouth.parting, 1)
+        opened = float(moves[:, 1].max())
+        pressed = max(-float(moves[:, 1].min()), float(np.abs(moves[:, 0]).max())) - _OVERLAP
+        return min(1.0, max(0.0, (max(opened, pressed) - _PARTING) / (_PARTED - _PARTING)))
+
     def _rounds(self, weights: Floats, terms: Floats) -> int:
         last, self._last = self._last, np.concatenate([weights, terms[:6] * 10])
-        if last is None or float(np.abs(self._last - last).sum()) > _JUMP:
+        if last is None:
             return SETTLE_ROUNDS
-        return TRACK_ROUNDS
+        change = float(np.abs(self._last - last).sum())
+        return SETTLE_ROUNDS if change > _JUMP else TRACK_ROUNDS[change > _MUCH]

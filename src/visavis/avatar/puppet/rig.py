@@ -49,7 +49,8 @@ class MouthRig:
     pose_gradient: Floats
     """(POSE_ROWS, 2, 2): its change per pixel along x and y."""
     parting: Floats
-    """(K,): how far each shape at weight 1 moves the lips differently, canonical pixels."""
+    """(K, points, 2): how far each shape at weight 1 moves the lower lip from the upper one along their line, as
+    (across, down) in pixels of a picture of 768."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,9 +205,10 @@ def _mouth(package: AvatarPackage, depth: Floats, head: Floats, breath: Floats) 
     along_x = (pose[:, row, column + 1] - pose[:, row, column - 1]) / (2 * window.step)
     along_y = (pose[:, row + 1, column] - pose[:, row - 1, column]) / (2 * window.step)
     skin_upper, skin_lower, left, top = _lip_layers(package)
-    at_lips = np.abs(nodes[..., 1] - _lip_line(slit, nodes[0, :, 0])[None]) <= window.step
-    at_lips &= (nodes[..., 0] > slit[0, 0]) & (nodes[..., 0] < slit[-1, 0])
-    apart = np.abs(upper - lower).max(-1) * at_lips
+    along = [column for column, x in enumerate(nodes[0, :, 0]) if slit[0, 0] < x < slit[-1, 0]]
+    heights = (_lip_line(slit, nodes[0, along, 0]) - window.top) / window.step
+    points = np.clip(np.rint(heights).astype(np.intp), 0, window.rows - 1)
+    parting = (lower - upper)[:, points, along] * np.float32(768 / manifest.size)
     return MouthRig(
         nodes=nodes,
         step=window.step,
@@ -221,7 +223,7 @@ def _mouth(package: AvatarPackage, depth: Floats, head: Floats, breath: Floats) 
         corners=(_nearest(window, slit[0]), _nearest(window, slit[-1])),
         pose_centre=np.ascontiguousarray(pose[:, row, column]),
         pose_gradient=np.ascontiguousarray(np.stack([along_x, along_y], -1)),
-        parting=apart.max((1, 2)),
+        parting=np.ascontiguousarray(parting),
     )
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.package import Pixels
-from visavis.avatar.puppet.opencv import Floats, read_at, warp
+from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import Rig
 from visavis.avatar.puppet.warp import add_weighted
 
@@ -20,24 +20,16 @@ class Shading:
     def __init__(self, rig: Rig, side: int) -> None:
         self._rig = rig
         rows, columns = rig.face
-        scale = rig.size / side
-        # The rectangle of output pixels whose centres lie between the outermost nodes of the face.
-        first, last = rig.nodes[rows.start, columns.start], rig.nodes[rows.stop - 1, columns.stop - 1]
-        self._left, self._top = (max(0, int(np.ceil(v / scale - 0.5))) for v in first)
-        self._right, self._bottom = (min(side, int(v / scale - 0.5) + 1) for v in last)
-        to_node = scale / rig.step
-        self._to_grid = np.array(
-            [
-                [to_node, 0, ((self._left + 0.5) * scale - first[0]) / rig.step],
-                [0, to_node, ((self._top + 0.5) * scale - first[1]) / rig.step],
-            ],
-            np.float32,
-        )
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        self._sum = np.empty(shape, np.float32)
+        self._nodes = (_on_pixels(rows, len(rig.nodes), side), _on_pixels(columns, len(rig.nodes), side))
+        per_node = side / len(rig.nodes)
+        self._top, self._bottom = round(self._nodes[0].start * per_node), round(self._nodes[0].stop * per_node)
+        self._left, self._right = round(self._nodes[1].start * per_node), round(self._nodes[1].stop * per_node)
+        self._first = np.array([columns.start, rows.start], np.float32)
+        self._sum = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+        self._at = np.empty_like(rig.nodes[self._nodes])
 
     def apply(self, weights: Floats, backward: Floats, luma: Pixels) -> None:
-        """Multiply the gains of ``weights`` into ``luma``. ``backward``: the main grid's backward map."""
+        """Multiply the gains of ``weights`` into ``luma``. ``backward``: the main grid's backward map, in nodes."""
         rig = self._rig
         if rig.gain is None or rig.gain_weights is None:
             return
@@ -47,10 +39,17 @@ class Shading:
             return
         self._sum.fill(0)
         add_weighted(self._sum, rig.gain, active)
-        origin = rig.nodes[rig.face[0].start, rig.face[1].start]
-        at = (backward[rig.face] - origin) * np.float32(1 / rig.step)
-        coarse = np.asarray(cv2.convertScaleAbs(read_at(self._sum, at), alpha=_ONE, beta=_ONE), np.uint8)
-        width, height = self._right - self._left, self._bottom - self._top
-        fine = warp(coarse, self._to_grid, width, height, cv2.BORDER_REPLICATE)
+        np.subtract(backward[self._nodes], self._first, out=self._at)
+        moved = read_at(self._sum, self._at)
+        coarse = np.asarray(cv2.convertScaleAbs(moved, alpha=_ONE, beta=_ONE), np.uint8)
+        size = (self._right - self._left, self._bottom - self._top)
+        fine = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
         part = luma[self._top : self._bottom, self._left : self._right]
         cv2.multiply(part, fine, dst=part, scale=1 / _ONE)
+
+
+def _on_pixels(span: slice, nodes: int, side: int) -> slice:
+    """The smallest span of nodes around ``span`` whose cells end on the borders of output pixels."""
+    borders = [node for node in range(nodes + 1) if node * side % nodes == 0]
+    start = max(node for node in borders if node <= span.start)
+    return slice(start, min(node for node in borders if node >= span.stop))

@@ -5,6 +5,7 @@ A field says where each canonical point goes ("forward"). Painting needs where e
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ from visavis.avatar.puppet.opencv import Floats, read_at
 
 SETTLE_ROUNDS = 8
 """Rounds after a jump (or at first); a jump of the lips by 60 px is then found to within a tenth of a pixel."""
-TRACK_ROUNDS = 2
-"""Rounds from one frame to the next while everything moves smoothly."""
+TRACK_ROUNDS = (2, 4)
+"""Rounds from one frame to the next while the face moves little, and while it moves much."""
 
 
 def add_weighted(out: Floats, fields: Floats, weights: Iterable[tuple[int, float]]) -> None:
@@ -35,35 +36,48 @@ def grid_nodes(left: float, top: float, step: float, columns: int, rows: int) ->
     return np.ascontiguousarray(np.dstack(np.meshgrid(x, y)), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What moves the fields in one frame: ``active`` (shape, weight) pairs, the pose's terms, and rounds to solve."""
+
+    active: list[tuple[int, float]]
+    terms: Floats
+    rounds: int
+
+
 class BackwardMap:
-    """The backward map of one grid, kept from frame to frame."""
+    """The backward map of one grid, kept from frame to frame. Inside it counts in nodes: no conversion per round."""
 
     def __init__(self, nodes: Floats, step: float) -> None:
-        self._nodes = nodes
+        rows, columns = nodes.shape[:2]
         self._origin = nodes[0, 0].copy()
-        self._per_step = 1.0 / step
+        self._step = np.float32(step)
+        self._places = grid_nodes(0, 0, 1, columns, rows)
+        self._targets = self._places
         self._shift = np.zeros(2, np.float32)
-        self._at = np.empty_like(nodes)
+        self._forward = np.empty_like(nodes)
         self._moved = np.empty_like(nodes)
-        self._targets = nodes.copy()
-        self.values = nodes.copy()
-        """(rows, columns, 2): where the point painted at each node (plus the shift) comes from."""
+        self.values = self._places.copy()
+        """(rows, columns, 2): where the point painted at each node (plus the shift) comes from, in nodes."""
 
     def solve(self, forward: Floats, rounds: int, shift: Floats | None = None) -> None:
-        """Find the map for ``forward`` (same shape as the nodes), for nodes moved by ``shift`` canonical pixels."""
+        """Find the map for ``forward`` (canonical pixels at the nodes), for nodes moved by ``shift`` pixels."""
         if shift is not None:
-            np.add(self._nodes, shift, out=self._targets)
-            self.values += shift - self._shift
-            self._shift = shift
+            in_nodes = shift / self._step
+            self._targets = self._places + in_nodes
+            self.values += in_nodes - self._shift
+            self._shift = in_nodes
+        np.multiply(forward, 1 / self._step, out=self._forward)
         for _ in range(rounds):
-            self.sample(forward, self._moved)
+            read_at(self._forward, self.values, self._moved)
             np.subtract(self._targets, self._moved, out=self.values)
 
-    def sample(self, field: Floats, out: Floats) -> None:
-        """Read ``field`` (one or two channels on this grid) at the points that the map names."""
-        np.subtract(self.values, self._origin, out=self._at)
-        np.multiply(self._at, self._per_step, out=self._at)
-        read_at(field, self._at, out)
+    def points(self, left: float, top: float, out: Floats | None = None) -> Floats:
+        """The map in canonical pixels from (``left``, ``top``)."""
+        points = np.empty_like(self.values) if out is None else out
+        np.multiply(self.values, self._step, out=points)
+        np.add(points, self._origin - np.array([left, top], np.float32), out=points)
+        return points
 
 
 def hat_matrix(positions: Floats, nodes: int) -> Floats:

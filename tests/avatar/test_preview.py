@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from visavis.avatar import preview
+from visavis.avatar.package import AvatarPackage
+
+
+def test_the_sheet_shows_everything_and_the_film_every_frame(small: AvatarPackage) -> None:
+    sheet = preview.contact_sheet(small, side=40, columns=5)
+    assert sheet.shape == (40 * 5, 40 * 5, 3)
+    film = preview.film_strip(small, side=32, columns=10)
+    assert film.shape[1] == 320
+    # The mouth moves: not all frames are alike.
+    frames = film.reshape(-1, 32, 10, 32, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)
+    assert len({frame[18:].tobytes() for frame in frames}) > 10
+
+
+def test_the_command_writes_pictures(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["preview", str(out), "--package", str(small_folder)])
+    assert preview.main() == 0
+    assert {path.name for path in out.iterdir()} == {"poster.jpg", "thumbnail.jpg", "sheet.png", "film.png"}
+    poster = cv2.imread(str(out / "poster.jpg"))
+    assert poster is not None
+    assert poster.shape == (720, 720, 3)
+    assert np.std(poster) > 5
+
+
+def test_the_command_names_what_is_wrong(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small_folder / "fields.npz").unlink()
+    monkeypatch.setattr("sys.argv", ["preview", str(tmp_path / "out"), "--package", str(small_folder)])
+    assert preview.main() == 1
+    assert "fields.npz" in capsys.readouterr().err
