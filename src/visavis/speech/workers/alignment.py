@@ -7,7 +7,7 @@ A process, because pocketsphinx holds the interpreter's lock. Sound comes at ``S
   ``{"phones": [[name, start, end], …], "words": [start, …]}`` in seconds, one start per word; error when the words are
   not found in the sound;
 * ``warp`` with ``{"split": bytes, "times": […]}`` and two recordings of one text as payload, the first ``split`` bytes
-  long → ``{"times": […]}``, where the moments of the first lie in the second.
+  long → ``{"times": […], "distance": how unlike they are}``, where the moments of the first lie in the second.
 """
 
 import re
@@ -18,7 +18,7 @@ import numpy as np
 import pocketsphinx  # pyright: ignore[reportMissingTypeStubs]
 import soxr  # pyright: ignore[reportMissingTypeStubs]
 
-from visavis.speech.acoustics import HOP, Floats
+from visavis.speech.acoustics import Floats
 from visavis.speech.phoneme import arpabet_shapes
 from visavis.speech.ports import LISTEN_RATE, SPEECH_RATE
 from visavis.speech.workers.serving import Handler, Request, serve
@@ -180,10 +180,9 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Handler]:
 
     def warp_times(request: Request) -> None:
         split = int(request.data["split"])
-        path = warp(_sound(request.payload[:split]), _sound(request.payload[split:]))
-        frame = HOP / LISTEN_RATE
+        matched = warp(_sound(request.payload[:split]), _sound(request.payload[split:]))
         times: Sequence[float] = request.data["times"]
-        request.reply({"times": [float(np.interp(time / frame, np.arange(len(path)), path)) * frame for time in times]})
+        request.reply({"times": [matched(time) for time in times], "distance": matched.distance})
 
     return {"missing": missing, "align": align, "warp": warp_times}
 
