@@ -117,7 +117,7 @@ async def test_there_is_no_microphone(server: FakeServer) -> None:
 async def test_the_microphone_may_be_turned_on_in_the_call(server: FakeServer) -> None:
     async with chromium_page() as browser:
         await open_page(browser, server)
-        await browser.page.get_by_role("button", name="Without microphone").click()
+        await browser.page.get_by_role("button", name="Type instead").click()
         await expect_call(browser)
         assert (await browser.held()).tracks == 0
         await browser.page.get_by_role("button", name="Turn the microphone on").click()
