@@ -26,12 +26,9 @@ LICENSE = "sk_test_4f9d2c7b81"
 class ScriptedCall:
     """A call whose session the test plays."""
 
-    def __init__(self, notice: Notice | None = None) -> None:
+    def __init__(self, ice_servers: tuple[IceServer, ...], notice: Notice | None) -> None:
         self.id = "session-1"
-        self.ice_servers = (
-            IceServer(("stun:stun.example.org:3478",)),
-            IceServer(("turn:turn.example.org:3478",), "user", "word"),
-        )
+        self.ice_servers = ice_servers
         self.notice = notice
         self.commands: list[Command] = []
         self.arrived = asyncio.Condition()
@@ -87,6 +84,10 @@ class ScriptedReception:
         self.calls: list[ScriptedCall] = []
         self.refusal: Exception | None = None
         self.notice: Notice | None = None
+        self.ice_servers: tuple[IceServer, ...] = (
+            IceServer(("stun:stun.example.org:3478",)),
+            IceServer(("turn:turn.example.org:3478",), "user", "word"),
+        )
         self.delay = 0.0
 
     async def admit(self, request: CallRequest) -> ScriptedCall:
@@ -94,7 +95,7 @@ class ScriptedReception:
         await asyncio.sleep(self.delay)
         if self.refusal is not None:
             raise self.refusal
-        call = ScriptedCall(self.notice)
+        call = ScriptedCall(self.ice_servers, self.notice)
         call.open()
         self.calls.append(call)
         return call

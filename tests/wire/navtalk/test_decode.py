@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from typing import Any
 
 import cv2
@@ -24,6 +25,7 @@ from visavis.session.commands import (
     ToolResult,
 )
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
+from visavis.wire.navtalk.base64_text import decode_base64
 from visavis.wire.navtalk.decode import UNKNOWN, ImageDraft, MessageDraft, decode, finish
 
 SCHEMA = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
@@ -316,6 +318,7 @@ def test_unknown_types_are_passed_over(kind: str) -> None:
         ('{"type":"realtime.input_audio_buffer.append","data":{"audio":"A"}}', BadKind.BAD_BASE64),
         ('{"type":"realtime.input_audio_buffer.append","data":{"audio":"AA=A"}}', BadKind.BAD_BASE64),
         ('{"type":"realtime.input_audio_buffer.append","data":{"audio":"ÄÄÄÄ"}}', BadKind.BAD_BASE64),
+        ('{"type":"realtime.input_audio_buffer.append","data":{"audio":"AA==AA=="}}', BadKind.BAD_BASE64),
         ('{"type":"realtime.input_audio_buffer.append","data":{"audio":5}}', BadKind.BAD_SHAPE),
         ('{"type":"realtime.input_audio_buffer.append","data":{}}', BadKind.BAD_SHAPE),
         ('{"type":"realtime.input_audio_buffer.append","data":"AAAA"}', BadKind.BAD_SHAPE),
@@ -358,6 +361,15 @@ def test_the_reason_repeats_nothing_that_was_sent() -> None:
         with pytest.raises(BadMessage) as bad:
             decode(message)
         assert secret not in str(bad.value)
+
+
+def test_base64_of_any_length_is_decoded_whole() -> None:
+    for size in (0, 1, 2, 3, 4, 200_000, 786_432, 1_000_001):
+        data = random.Random(size).randbytes(size)
+        encoded = base64.b64encode(data).decode()
+        assert decode_base64(encoded) == data
+        assert decode_base64(base64.urlsafe_b64encode(data).decode().rstrip("=")) == data
+        assert decode_base64(base64.encodebytes(data).decode()) == data
 
 
 def test_half_a_sample_at_the_end_is_left_out() -> None:

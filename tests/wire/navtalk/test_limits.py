@@ -208,6 +208,16 @@ async def test_a_session_that_ends_without_a_word_is_a_backend_error() -> None:
         assert code == 1011
 
 
+async def test_a_call_that_cannot_be_told_is_left() -> None:
+    async with open_house() as house:
+        house.reception.ice_servers = ()
+        async with house.call() as client:
+            messages, code, _ = await heard_until_closed(client)
+        assert [message["type"] for message in messages] == ["conversation.connected.backend_error"]
+        assert code == 1011
+        assert house.reception.calls[0].left.is_set()
+
+
 async def deaf(house: House) -> socket.socket:
     """A client that makes a call, and never reads."""
     loop = asyncio.get_running_loop()

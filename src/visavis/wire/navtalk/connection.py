@@ -84,10 +84,6 @@ class Connection:
 
     async def _serve(self, call: Call, passthrough: bool) -> None:
         inbox = Inbox(call, self._settings, self._metrics, self._threads, passthrough)
-        self._outbox.put(success(call.id, call.ice_servers))
-        if call.notice is not None:
-            self._outbox.put(warning(call.notice))
-        _log.info("call began")
         reading = asyncio.create_task(self._read(inbox), name="wire-read")
         writing = asyncio.create_task(self._write(), name="wire-write")
         tasks = [
@@ -106,7 +102,7 @@ class Connection:
                     _log.error("connection failed", exc_info=result)
             await self._leave(call)
             self._metrics.closed.labels(self._cause).inc()
-            _log.info("call over", cause=self._cause)
+            _log.info("connection over", cause=self._cause)
 
     async def _read(self, inbox: Inbox) -> None:
         """Take the client's messages until it is gone."""
@@ -117,9 +113,12 @@ class Connection:
             await inbox.take(frame)
 
     async def _follow(self, call: Call) -> None:
-        """Queue what the session tells; an end without a word is told as a failure."""
+        """Queue what every call begins with and what the session tells; an end without a word is told as a failure."""
         encoder = Encoder(self._settings.tool_arguments, self._settings.audio_delta)
         try:
+            self._outbox.put(success(call.id, call.ice_servers))
+            if call.notice is not None:
+                self._outbox.put(warning(call.notice))
             async for event in call.events():
                 if isinstance(event, Ended):
                     self._finish(event)

@@ -51,7 +51,7 @@ from visavis.wire.navtalk.text import MAX_TEXT
 UNKNOWN: Final = "unknown"
 """What ``Decoded.type`` is for a type that means nothing here."""
 
-MAX_IMAGES: Final = 8
+MAX_IMAGES: Final = 4
 """Pictures taken from one message."""
 
 

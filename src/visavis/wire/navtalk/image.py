@@ -12,7 +12,7 @@ from visavis.wire.navtalk.base64_text import decode_base64
 MAX_SIDE: Final = 1024
 """Pixels of the longer side of a picture that is handed on."""
 
-MAX_PIXELS: Final = 50_000_000
+MAX_PIXELS: Final = 25_000_000
 """Largest picture that is unpacked: above a phone's camera, below what fills a server's memory."""
 
 _QUALITY: Final = 85

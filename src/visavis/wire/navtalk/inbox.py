@@ -127,7 +127,7 @@ class Inbox:
             else:
                 await self._hand_over(command)
             return
-        if isinstance(command, ImageDraft | MessageDraft) and not self._images.take(1):
+        if isinstance(command, ImageDraft | MessageDraft) and not self._images.take(_pictures(command)):
             self._drop("image_flood")
             return
         try:
@@ -146,6 +146,10 @@ class Inbox:
 
     def _drop(self, cause: str) -> None:
         self._metrics.dropped.labels(cause).inc()
+
+
+def _pictures(draft: Draft) -> int:
+    return len(draft.sources) if isinstance(draft, MessageDraft) else 1
 
 
 def _size(text: str, limit: int) -> int:

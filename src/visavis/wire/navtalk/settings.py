@@ -26,7 +26,7 @@ class NavtalkSettings:
     messages_burst: int = 2000
     bytes_per_second: float = 8 * 1024 * 1024
     images_per_second: float = 2.0
-    images_burst: int = 6
+    images_burst: int = 8
     audio_pace: float = 4.0
     """Microphone sound taken, in multiples of real time, once ``audio_burst`` seconds of it are used up."""
     audio_burst: float = 10.0
