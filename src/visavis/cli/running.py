@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -16,20 +18,31 @@ import uvicorn
 from visavis.cli.common import fail, settings_errors
 from visavis.config import Settings, is_wildcard
 from visavis.server import create_app
+from visavis.wire.redaction import redact_logs
 
 logger = structlog.get_logger(__name__)
+
+EXIT_INTERRUPTED = 130
 
 Drain = Callable[[], Awaitable[None]]
 
 
 class _Server(uvicorn.Server):
-    """Says its address when it is ready, and lets open calls end before their sockets are closed."""
+    """Says its address when it is ready, and lets open calls end before their sockets are closed.
+
+    Signals are handled by ``run_server``: uvicorn would raise them again when it has stopped, and with that cut off the
+    end of everything around it.
+    """
 
     def __init__(self, config: uvicorn.Config, ready: str, drain: Drain, patience: float) -> None:
         super().__init__(config)
         self._ready = ready
         self._drain = drain
         self._patience = patience
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -44,7 +57,7 @@ class _Server(uvicorn.Server):
             async with asyncio.timeout(self._patience):
                 await self._drain()
         except TimeoutError:
-            logger.warning("shutdown_impatient", waited=self._patience)
+            logger.warning("calls did not end in time", waited=self._patience)
         await super().shutdown(sockets)
 
 
@@ -53,6 +66,7 @@ def run_server(settings: Settings, *, show_license: bool) -> None:
 
     ``show_license`` puts the first license into the printed address.
     """
+    redact_logs()
     with settings_errors():
         app = create_app(settings)
     with contextlib.closing(bind(settings.server.host, settings.server.port)) as sock:
@@ -73,11 +87,39 @@ def run_server(settings: Settings, *, show_license: bool) -> None:
         server = _Server(config, ready, app.state.drain, settings.server.shutdown_timeout)
 
         async def live() -> None:
-            async with app.router.lifespan_context(app):
-                await server.serve(sockets=[sock])
+            with _signals(server):
+                async with app.router.lifespan_context(app):
+                    await server.serve(sockets=[sock])
 
-        with contextlib.suppress(KeyboardInterrupt), settings_errors():
-            asyncio.run(live())
+        try:
+            with settings_errors():
+                asyncio.run(live())
+        except asyncio.CancelledError:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _signals(server: _Server) -> Generator[None]:
+    """The first signal ends the server in order, the second without waiting for open requests, the third at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        server.should_exit = True
+        server.force_exit = len(received) > 1
+        if not server.started or len(received) > 2:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -99,8 +141,6 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def _bind_failed(host: str, port: int, error: OSError) -> NoReturn:
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         fail(f"port {port} on {host} is in use: stop the program that has it, or choose another by --port (0: any)")
     fail(f"cannot listen on port {port} of {host}: {error.strerror}")

@@ -1,0 +1,123 @@
+"""The application on uvicorn: whatever ends it, the application's own end is reached, in order."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import asyncio, sys, types
+from contextlib import asynccontextmanager
+from fastapi import FastAPI, WebSocket
+from visavis.config import Settings, SettingsError
+
+def create_app(settings):
+    @asynccontextmanager
+    async def lifespan(app):
+        print("loading", flush=True)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task({start})
+            yield
+        finally:
+            await asyncio.sleep(0.1)
+            print("freed", flush=True)
+
+    async def drain():
+        print("drained", flush=True)
+        {drain}
+
+    app = FastAPI(lifespan=lifespan)
+    app.state.drain = drain
+    return app
+
+async def nothing():
+    pass
+
+async def forever():
+    await asyncio.sleep(600)
+
+async def fails():
+    raise SettingsError("speech.provider piper cannot be used: there is no model")
+
+sys.modules["visavis.server"] = types.SimpleNamespace(create_app=create_app, peer_settings=None)
+import typer
+from visavis.cli.running import run_server
+
+settings = Settings.model_validate({{"server": {{"port": 0, "shutdown_timeout": 0.5}}}})
+typer.run(lambda: run_server(settings.with_license(), show_license=False))
+"""
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(start: str = "nothing()", drain: str = "pass") -> subprocess.Popen[str]:
+        program = tmp_path / "program.py"
+        program.write_text(PROGRAM.format(start=start, drain=drain))
+        process = subprocess.Popen(
+            [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_then_frees_and_is_no_error(start: Start, number: signal.Signals) -> None:
+    process = start()
+    assert line(process) == "loading\n"
+    assert re.fullmatch(r"visavis is ready: http://127\.0\.0\.1:\d+/\n", line(process))
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=20)
+    assert out == "drained\nfreed\n"
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_loading_frees_what_was_loaded(start: Start, number: signal.Signals) -> None:
+    process = start("forever()")
+    assert line(process) == "loading\n"
+    time.sleep(0.2)
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=20)
+    assert out == "freed\n"
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_calls_that_do_not_end_are_not_waited_for_without_end(start: Start) -> None:
+    process = start(drain="await asyncio.sleep(600)")
+    line(process)
+    line(process)
+    process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=20)
+    assert [out.splitlines()[0], out.splitlines()[-1]] == ["drained", "freed"]
+    assert "calls did not end in time" in out + errors
+    assert process.returncode == 0
+
+
+def test_a_part_that_cannot_start_is_one_line(start: Start) -> None:
+    process = start("fails()")
+    out, errors = process.communicate(timeout=20)
+    assert out == "loading\nfreed\n"
+    assert errors == "visavis: speech.provider piper cannot be used: there is no model\n"
+    assert process.returncode == 2
