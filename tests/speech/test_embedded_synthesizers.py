@@ -48,6 +48,7 @@ async def test_sound_mouth_and_words_fit(engine: str) -> None:
         assert_sound(said)
         assert said.marked() == WELCOME.split()
         assert -25 < said.level() < -18
+        assert said.words[0].at < 0.06
         # The pause between the sentences is a closed mouth, and quiet.
         welcome = next(mark.at for mark in said.words if said.text[mark.offset :].startswith("welcome"))
         pause = max(

@@ -23,6 +23,9 @@ from visavis.speech.workers.utterance import UtteranceWriter
 GAINS: Final = {"slt": 10 ** (-5.0 / 20), "rms": 1.0, "awb": 10 ** (-0.8 / 20)}
 """The voices, and what brings each to espeak-ng's loudness: −20 dBFS RMS while speaking."""
 
+LEADING_PAUSE: Final = 0.04
+"""Seconds of silence left before the first word."""
+
 _REPLACED: Final = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "…": "...", "ß": "ss", "æ": "ae",
     "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "€": "euro", "£": "pounds", "°": " degrees", "×": " times "}  # fmt: skip
 
@@ -153,20 +156,27 @@ def _token_starts(text: bytes) -> Iterator[int]:
             yield index
 
 
+def _needless_pause(utterance: Utterance) -> float:
+    """Seconds at the beginning that only make the listener wait: the voices breathe for 0.2 s before they speak."""
+    phone, end = utterance.phones[0] if utterance.phones else ("", 0.0)
+    return max(0.0, end - LEADING_PAUSE) if phone == "pau" else 0.0
+
+
 def _say(flite: Flite, request: Request) -> None:
     voice = str(request.data["voice"])
     text, origins = ascii_text(str(request.data["text"]))
     utterance = flite.speak(text, voice, float(request.data["rate"]))
     writer = UtteranceWriter(request, utterance.rate, GAINS[voice])
+    skipped = _needless_pause(utterance)
     start = 0.0
     for phone, end in utterance.phones:
-        writer.phoneme(arpabet_shapes(phone), start)
+        writer.phoneme(arpabet_shapes(phone), max(0.0, start - skipped))
         start = end
     starts = list(_token_starts(text))
     for position, at in utterance.words:
         if (token := bisect.bisect_right(starts, position)) > 0:
-            writer.word(origins[starts[token - 1]], at)
-    writer.sound(utterance.pcm)
+            writer.word(origins[starts[token - 1]], max(0.0, at - skipped))
+    writer.sound(utterance.pcm[round(skipped * utterance.rate) :])
     writer.finish()
 
 
