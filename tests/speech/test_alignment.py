@@ -157,3 +157,15 @@ def test_warping_finds_a_known_stretch() -> None:
     assert matched(1.2) == pytest.approx(1.8, abs=0.12)
     other = np.concatenate(parts[::-1])
     assert warp(other, target).distance > 1.3 * matched.distance
+
+
+@needs_flite
+async def test_the_sound_decides_how_a_number_is_read() -> None:
+    """flite says years and prices otherwise than espeak-ng, which pronounces words outside the dictionary."""
+    text = "Bob paid $3.50 for it in 1995 and $12 today."
+    async with aligning() as (aligner, voices):
+        said = await speak(voices, text, Voice("flite:slt"))
+        alignment = await aligner.align(said.pcm, text, "en")
+    assert [mark.offset for mark in alignment.words] == [mark.offset for mark in said.words]
+    assert max(word_errors(alignment, said)) < 0.15
+    assert agreement(alignment.visemes, said.visemes, said.duration) > 0.7

@@ -23,6 +23,9 @@ _REFERENCES: Final = ("", "+f3")
 """espeak-ng's voices for renderings: the language's own, and the same as a woman's."""
 
 _WORD: Final = re.compile(r"[^\s\-–—/…]+")
+_YEAR: Final = re.compile(r"([12]\d)(\d\d)")
+_PRICE: Final = re.compile(r"([$€£])(\d+)(?:\.(\d\d))?")
+_CURRENCIES: Final = {"$": "dollar", "€": "euro", "£": "pound"}
 _EDGES: Final = ".,;:!?\"'“”‘’()[]{}<>*_«»¿¡|~`^"
 
 
@@ -84,8 +87,12 @@ class SpeechAligner:
         spoken = [word.text for word in words]
         reply = await self._worker.call("missing", {"words": list(dict.fromkeys(spoken))})
         missing: list[str] = list(reply.data["missing"])
-        pronunciations = await self._espeak.phonemes(missing, "en-us") if missing else {}
-        silent = set(missing) - pronunciations.keys()
+        readings = {word: [word, *_other_readings(word)] for word in missing}
+        spelled = await self._espeak.phonemes([one for ways in readings.values() for one in ways], "en-us")
+        pronunciations = {
+            word: list(dict.fromkeys(spelled[one] for one in ways if one in spelled)) for word, ways in readings.items()
+        }
+        silent = {word for word, ways in pronunciations.items() if not ways}
         words = [word for word in words if word.text not in silent]
         data = {"words": [word.text for word in words], "pronunciations": pronunciations}
         reply = await self._worker.call("align", data, pcm.astype("<i2").tobytes())
@@ -149,6 +156,24 @@ def _words(text: str) -> list[_Word]:
         if any(c.isalnum() for c in word):
             found.append(_Word(word, match.end() - len(left)))
     return found
+
+
+def _other_readings(word: str) -> list[str]:
+    """How else than espeak-ng does a number is read: "1995" as 19 95, "$3.50" as 3 dollars (and) 50 (cents).
+
+    The sound decides between them.
+    """
+    if year := _YEAR.fullmatch(word):
+        return [f"{year[1]} {year[2]}"] if year[2] != "00" else []
+    if price := _PRICE.fullmatch(word):
+        unit = _CURRENCIES[price[1]]
+        whole = f"{price[2]} {unit}{'' if price[2] == '1' else 's'}"
+        return (
+            [whole]
+            if not price[3]
+            else [f"{whole} {price[3]}{end}" for end in ("", " cents")] + [f"{whole} and {price[3]} cents"]
+        )
+    return []
 
 
 def _phone_visemes(phones: list[tuple[str, float, float]], duration: float) -> tuple[TimedViseme, ...]:

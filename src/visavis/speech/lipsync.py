@@ -111,6 +111,7 @@ class _Utterance:
         self._pcm: Pcm16 = np.zeros(0, np.int16)
         self._estimated: list[TimedViseme] = []
         self._alignment: Alignment | None = None
+        self._finishing = False
         self._settled = False
         self._error: BaseException | None = None
         self._looked_at = 0
@@ -147,6 +148,9 @@ class _Utterance:
 
     def _estimate(self, end: int) -> bool:
         """Have the net look at the sound until the shapes up to sample ``end`` are known; whether there was enough."""
+        if self._finishing:
+            # The estimator is busy in another thread, with the last of the sound.
+            return False
         while not self._estimated or self._estimated[-1].end * SPEECH_RATE < end:
             piece = self._pcm[self._looked_at : self._looked_at + _NET_PIECE]
             if len(piece) == 0:
@@ -172,6 +176,7 @@ class _Utterance:
                 self._alignment = await self._aligner.align(self._pcm, self._text, self._voice.language)
             except SpeechError as error:
                 _log.info("no alignment, keeping the estimated visemes", reason=str(error))
+                self._finishing = True
                 await asyncio.to_thread(self._estimate_rest)
         except Exception as error:
             self._error = error

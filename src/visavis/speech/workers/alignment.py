@@ -3,7 +3,7 @@
 A process, because pocketsphinx holds the interpreter's lock. Sound comes at ``SPEECH_RATE``. Operations:
 
 * ``missing`` with ``{"words": […]}`` → ``{"missing": […]}``, those that are not in the English dictionary;
-* ``align`` with ``{"words": […], "pronunciations": {word: "P R AH"}}`` and the sound as payload →
+* ``align`` with ``{"words": […], "pronunciations": {word: ["P R AH", …]}}`` and the sound as payload →
   ``{"phones": [[name, start, end], …], "words": [start, …]}`` in seconds, one start per word; error when the words are
   not found in the sound;
 * ``warp`` with ``{"split": bytes, "times": […]}`` and two recordings of one text as payload, the first ``split`` bytes
@@ -87,14 +87,15 @@ class ForcedAligner:
         """Those of ``words`` that have no pronunciation yet."""
         return [word for word in words if self._decoder.lookup_word(word) is None]
 
-    def learn(self, pronunciations: Mapping[str, str]) -> None:
-        """Add words. Raises ``RuntimeError`` for phones that the model does not have."""
+    def learn(self, pronunciations: Mapping[str, Sequence[str]]) -> None:
+        """Add words, each with one or more pronunciations. Raises ``RuntimeError`` for phones unknown to the model."""
         if self._added > _MAX_ADDED:
             self._decoder, self._added = self._fresh(), 0
-        for word, phones in pronunciations.items():
+        for word, ways in pronunciations.items():
             if self._decoder.lookup_word(word) is None:
-                self._decoder.add_word(word, phones, True)
-                self._added += 1
+                for number, phones in enumerate(ways, start=1):
+                    self._decoder.add_word(word if number == 1 else f"{word}({number})", phones, True)
+                self._added += len(ways)
 
     def align(self, sound: Floats, words: Sequence[str]) -> tuple[list[Phone], list[float]]:
         """The phones, and when each word begins, in ``sound`` (``LISTEN_RATE``).
