@@ -21,7 +21,7 @@ PAGE = """<!doctype html><body><script>
 async function take(sdp) {
   const pc = window.pc = new RTCPeerConnection({iceServers: []});
   window.video = document.createElement('video');
-  Object.assign(video, {autoplay: true, muted: true, playsInline: true});
+  Object.assign(video, {autoplay: true, muted: false, playsInline: true});
   document.body.append(video);
   window.streams = []; window.shown = 0; window.firstShown = 0;
   const count = () => { if (!shown++) firstShown = performance.now() - began; video.requestVideoFrameCallback(count); };

@@ -1,6 +1,8 @@
 import pytest
 
-from visavis.media.congestion import CongestionGuard, Resend
+from visavis.media.congestion import CongestionGuard
+
+SIZE = 1200
 
 
 def guard() -> CongestionGuard:
@@ -102,26 +104,37 @@ def test_it_recovers_to_the_start_when_it_stays_calm() -> None:
 def test_a_packet_is_sent_again_at_most_once_per_round_trip() -> None:
     this = guard()
     this.on_report(0.0, 0.1, 0.0)
-    assert this.on_nack(7, 1.00) is Resend.SEND
-    assert this.on_nack(7, 1.05) is Resend.SKIP
-    assert this.on_nack(7, 1.11) is Resend.SKIP
-    assert this.on_nack(7, 1.13) is Resend.SEND
+    assert this.on_nack(7, SIZE, 1.00)
+    assert not this.on_nack(7, SIZE, 1.05)
+    assert not this.on_nack(7, SIZE, 1.11)
+    assert this.on_nack(7, SIZE, 1.13)
 
 
 def test_a_storm_of_reports_is_bounded_and_ends_in_a_keyframe() -> None:
     this = guard()
     this.on_report(0.0, 0.05, 0.0)
-    answers = [this.on_nack(sequence, 1 + tick / 20) for tick in range(20) for sequence in range(60)]
-    resent = answers.count(Resend.SEND) * CongestionGuard.RESEND_SIZE
-    assert resent <= CongestionGuard.RESEND_BURST + 0.6 * 250_000 / 8
-    assert Resend.KEYFRAME in answers
-    assert Resend.KEYFRAME not in answers[:60], "a packet that was just reported may only be late"
+    resent = 0
+    for tick in range(20):
+        resent += sum(this.on_nack(sequence, SIZE, 1 + tick / 20) for sequence in range(60))
+        if tick < 5:
+            assert not this.needs_keyframe(1 + tick / 20), "a packet that was just reported may only be late"
+    assert 0 < resent * SIZE <= CongestionGuard.RESEND_BURST + 0.6 * 250_000 / 8
+    assert this.needs_keyframe(2.0)
+    assert set(this.on_keyframe()) == set(range(60))
+    assert not this.needs_keyframe(2.0), "one is enough"
+    assert not this.on_keyframe()
+
+
+def test_packets_that_are_sent_again_need_no_keyframe() -> None:
+    this = guard()
+    assert this.on_nack(7, SIZE, 1.0)
+    assert not this.needs_keyframe(1.5)
 
 
 def test_a_sequence_number_that_comes_round_again_is_another_packet() -> None:
     this = guard()
-    assert this.on_nack(7, 0.0) is Resend.SEND
-    assert this.on_nack(7, 1300.0) is Resend.SEND
+    assert this.on_nack(7, SIZE, 0.0)
+    assert this.on_nack(7, SIZE, 1300.0)
 
 
 def test_pictures_are_thinned_and_then_stopped_while_the_rate_is_exceeded() -> None:

@@ -2,15 +2,6 @@
 
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum, auto
-
-
-class Resend(Enum):
-    """What to do about a packet that was reported lost."""
-
-    SEND = auto()
-    SKIP = auto()
-    KEYFRAME = auto()
 
 
 @dataclass(slots=True)
@@ -19,6 +10,7 @@ class _Missing:
 
     since: float
     resent_at: float | None = None
+    refused: bool = False
 
 
 class CongestionGuard:
@@ -31,8 +23,8 @@ class CongestionGuard:
       content, decided its value: a receiver cannot tell a quiet sender from a narrow link.
     - Loss lowers the rate only when REMB or the round-trip time moved too (a radio link loses at any rate), or when it
       is so high that nothing else explains it.
-    - A lost packet is sent again at most once per round trip and within a budget; beyond it a keyframe is cheaper than
-      a storm of retransmissions.
+    - A lost packet is sent again at most once per round trip and within a budget; what that leaves out is made good
+      by a keyframe, which is cheaper than a storm of retransmissions.
     - Pictures are thinned out, then held back, while more was sent than the rate allows: the sound gets through.
     """
 
@@ -55,9 +47,7 @@ class CongestionGuard:
     RESEND_BURST = 6_000
     """Bytes of retransmission that may come at once."""
     RESEND_PATIENCE = 0.25
-    """Seconds that a packet may stay missing before a keyframe takes its place; until then it may just be late."""
-    RESEND_SIZE = 1_200
-    """Bytes that a retransmission is booked with."""
+    """Seconds that a packet may be refused before a keyframe takes its place; until then it may just be late."""
     DEBT_THINNED = 0.4
     """Seconds of the rate that may be sent ahead before only every third picture is admitted."""
     DEBT_STOPPED = 1.2
@@ -150,8 +140,8 @@ class CongestionGuard:
             self._loss_cap = min(self._ceiling, self._loss_cap * 1.10)
         self._recover(now)
 
-    def on_nack(self, sequence: int, now: float) -> Resend:
-        """Packet ``sequence`` was reported lost."""
+    def on_nack(self, sequence: int, size: int, now: float) -> bool:
+        """Whether packet ``sequence`` of ``size`` bytes, which was reported lost, is to be sent again now."""
         share = self.RESEND_SHARE_CONGESTED if self._congested(now) else self.RESEND_SHARE
         elapsed = now - (now if self._budget_at is None else self._budget_at)
         self._budget = min(self._budget + elapsed * share * self.target / 8, self.RESEND_BURST)
@@ -164,12 +154,24 @@ class CongestionGuard:
             missing = self._missing[sequence] = _Missing(now)
         # Receivers repeat a report every round trip: the last copy may still be on its way.
         if missing.resent_at is not None and now - missing.resent_at < max(0.05, 1.2 * self._rtt):
-            return Resend.SKIP
-        if self._budget < self.RESEND_SIZE:
-            return Resend.KEYFRAME if now - missing.since > self.RESEND_PATIENCE else Resend.SKIP
-        self._budget -= self.RESEND_SIZE
+            return False
+        if self._budget < size:
+            missing.refused = True
+            return False
+        self._budget -= size
         missing.resent_at = now
-        return Resend.SEND
+        missing.refused = False
+        return True
+
+    def needs_keyframe(self, now: float) -> bool:
+        """Whether a packet was refused for so long that the receiver had better begin anew."""
+        return any(m.refused and self.RESEND_PATIENCE < now - m.since < 2.0 for m in self._missing.values())
+
+    def on_keyframe(self) -> list[int]:
+        """A keyframe is about to be sent; the packets that were reported lost before it, which nobody needs now."""
+        missing = list(self._missing)
+        self._missing.clear()
+        return missing
 
     def _congested(self, now: float) -> bool:
         return self._bad_at is not None and now - self._bad_at < 2.0

@@ -212,6 +212,7 @@ class Peer:
             on_rate=self._video.aim,
             on_keyframe=self._video.request_keyframe,
         )
+        self._video.before_keyframe = self._video_sender.before_keyframe
         self._ice = IceSteering(
             audio.receiver.transport.transport,
             IceSettings(bind=settings.bind, public_address=settings.public_address, ports=settings.ports),

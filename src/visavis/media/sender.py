@@ -2,8 +2,8 @@
 
 aiortc (1.16) stamps sender reports with the moment of the last send, repeats every packet that is asked for, and hands
 keyframe requests and bandwidth estimates to an encoder that is not ours. Four methods are replaced on the sender
-*object*: ``_send_rtcp``, ``_handle_rtcp_packet``, ``_retransmit`` and ``_send_keyframe``. Each has a test in
-``tests/media/test_sender.py``, so that a new aiortc that breaks this is noticed.
+*object*: ``_send_rtcp``, ``_handle_rtcp_packet``, ``_retransmit`` and ``_send_keyframe``; the history of sent packets
+is read and emptied. Each has a test in ``tests/media/test_sender.py``, so that an aiortc that breaks this is noticed.
 """
 
 import asyncio
@@ -24,9 +24,15 @@ from aiortc.rtp import (
 )
 
 from visavis.media.clock import MediaClock
-from visavis.media.congestion import CongestionGuard, Resend
+from visavis.media.congestion import CongestionGuard
 
-PRIVATE_NAMES = ("_send_rtcp", "_handle_rtcp_packet", "_retransmit", "_send_keyframe", "_ssrc")
+HISTORY = "_RTCRtpSender__rtp_history"
+"""The packets that can be sent again: a dict by sequence number modulo its size."""
+
+PRIVATE_NAMES = ("_send_rtcp", "_handle_rtcp_packet", "_retransmit", "_send_keyframe", "_ssrc", HISTORY)
+
+PACKET_OVERHEAD = 60
+"""Bytes beside the payload: IP, UDP, RTP with extensions, SRTP."""
 
 
 class SteeredSender:
@@ -116,6 +122,7 @@ class SteeredVideoSender(SteeredSender):
         self.resent = 0
         """Packets that were sent again."""
         self._resend: Callable[[int], Awaitable[None]] = self._sender._retransmit
+        self._history: dict[int, Any] = getattr(sender, HISTORY)
         self._sender._retransmit = self._retransmit
         self._sender._send_keyframe = on_keyframe
 
@@ -143,12 +150,25 @@ class SteeredVideoSender(SteeredSender):
         self._on_rate(self._guard.target)
 
     async def _retransmit(self, sequence_number: int) -> None:
-        match self._guard.on_nack(sequence_number, asyncio.get_running_loop().time()):
-            case Resend.SEND:
-                self.resent += 1
-                self._guard.on_sent(CongestionGuard.RESEND_SIZE, asyncio.get_running_loop().time())
-                await self._resend(sequence_number)
-            case Resend.KEYFRAME:
-                self._on_keyframe()
-            case Resend.SKIP:
-                pass
+        packet = next((p for p in self._history.values() if p.sequence_number == sequence_number), None)
+        if packet is None:
+            return
+        now = asyncio.get_running_loop().time()
+        size = len(packet.payload) + PACKET_OVERHEAD
+        if self._guard.on_nack(sequence_number, size, now):
+            self.resent += 1
+            self._guard.on_sent(size, now)
+            await self._resend(sequence_number)
+
+    async def before_keyframe(self) -> None:
+        """Let the receiver forget what a keyframe makes useless.
+
+        From now on older packets are only sent again without their payload, as padding: that closes the gap in the
+        sequence for some 60 bytes. For those that were reported lost it is done at once, since not every receiver asks
+        twice, and some wait for a missing packet before they look at the keyframe behind it.
+        """
+        for packet in self._history.values():
+            packet.payload = b""
+        for sequence_number in self._guard.on_keyframe():
+            self._guard.on_sent(PACKET_OVERHEAD, asyncio.get_running_loop().time())
+            await self._resend(sequence_number)

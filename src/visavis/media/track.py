@@ -1,7 +1,7 @@
 """The two tracks of a session: pipes of packets that are already encoded, paced by the media clock."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
@@ -152,6 +152,8 @@ class VideoTrack(_PooledTrack):
         self._failures = 0
         self._keyframe_wanted = True
         self._keyframe_at = -KEYFRAME_GAP
+        self.before_keyframe: Callable[[], Awaitable[None]] | None = None
+        """Called when a keyframe is about to leave."""
         self.sent = 0
         """Pictures that left."""
         self.late = 0
@@ -195,7 +197,10 @@ class VideoTrack(_PooledTrack):
             self._check_live()
             index = await self._next_index()
             at = index / self._fps
-            if not self._guard.admits_picture(asyncio.get_running_loop().time()):
+            now = asyncio.get_running_loop().time()
+            if self._guard.needs_keyframe(now):
+                self._keyframe_wanted = True
+            if not self._guard.admits_picture(now):
                 self.held += 1
                 continue
             pts = round(index * VIDEO_CLOCK / self._fps)
@@ -211,11 +216,13 @@ class VideoTrack(_PooledTrack):
             if not data:
                 self.held += 1
                 continue
+            await self._clock.sleep_until(at)
             if is_keyframe:
                 self._keyframe_at = at
                 self._keyframe_wanted = False
                 self.keyframes += 1
-            await self._clock.sleep_until(at)
+                if self.before_keyframe is not None:
+                    await self.before_keyframe()
             self.sent += 1
             self.sent_until = at
             self._guard.on_sent(len(data), asyncio.get_running_loop().time())
