@@ -204,6 +204,27 @@ async def test_the_connection_is_lost_in_the_call(server: FakeServer) -> None:
         await expect(browser.page.locator("#lines .words")).to_have_text("Good day.")
 
 
+async def test_a_picture_that_stops_is_told_and_forgotten_when_it_moves_again(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        await begin_call(browser, server)
+        video = next(sender for sender in server.call.peers[0].getSenders() if sender.kind == "video")
+        track = video.track
+        video.replaceTrack(None)
+        trouble = browser.page.get_by_text("The connection is weak.")
+        await expect(trouble).to_be_visible(timeout=PATIENCE_MS)
+        await expect_call(browser)
+        video.replaceTrack(track)
+        await expect(trouble).to_be_hidden(timeout=PATIENCE_MS)
+
+
+async def test_media_that_dies_without_a_word_ends_the_call(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        await begin_call(browser, server)
+        await server.call.peers[0].close()
+        await expect_message(browser, "The connection was lost")
+        assert await browser.held() == NOTHING
+
+
 @pytest.mark.parametrize(
     ("event", "code", "reason", "heading"),
     [

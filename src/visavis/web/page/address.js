@@ -1,3 +1,5 @@
+import { keep, recall } from "./storage.js";
+
 /** Where the license is kept while this tab is open. */
 const KEY = "visavis.license";
 
@@ -23,7 +25,7 @@ export function readAddress() {
   }
   const read = (/** @type {string} */ key) => query.get(key) ?? fragment.get(key) ?? "";
   return {
-    license: given ?? sessionStorage.getItem(KEY) ?? "",
+    license: given ?? recall(KEY, { lasting: false }) ?? "",
     avatarId: read("avatarId"),
     name: read("name"),
     model: read("model"),
@@ -32,7 +34,7 @@ export function readAddress() {
 
 /** @param {string} license */
 export function keepLicense(license) {
-  sessionStorage.setItem(KEY, license);
+  keep(KEY, license, { lasting: false });
 }
 
 /** The server that gave this page, also below a path. */

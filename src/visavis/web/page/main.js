@@ -14,7 +14,7 @@ import { keepAwake } from "./wake-lock.js";
 
 const server = ownServer();
 const address = readAddress();
-const history = new History();
+const remembered = new History();
 const conversation = new Conversation();
 const stage = new Stage();
 const settings = new Settings(stage.video, (current) => stage.showMicrophone(current));
@@ -60,6 +60,7 @@ function explain(error) {
   box("message-detail").textContent = error.code === "refused" ? error.message : "";
   button("retry").hidden = !retry;
   button("go-by-text").hidden = !byText;
+  button("back").className = retry || byText ? "quiet" : "primary";
   show("message");
 }
 
@@ -125,7 +126,7 @@ async function start(microphone) {
     video: stage.video,
     microphone,
     deviceId: settings.microphoneId,
-    history: history.of(avatar.id),
+    history: remembered.of(avatar.id),
   });
   call = current;
   called = true;
@@ -160,7 +161,7 @@ function listen(current, avatar) {
   on(current, "caption", (caption) => {
     conversation.show(caption);
     if (caption.side === "user" && caption.state === "final" && caption.text) {
-      history.add(avatar.id, caption.text);
+      remembered.add(avatar.id, caption.text);
     }
   });
   on(current, "notice", (text) => conversation.note(text));

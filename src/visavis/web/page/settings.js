@@ -1,4 +1,5 @@
 import { box, button, element } from "./elements.js";
+import { keep, recall } from "./storage.js";
 
 const VOLUME = "visavis.volume";
 const MICROPHONE = "visavis.microphone";
@@ -24,14 +25,14 @@ export class Settings {
     for (const id of ["open-settings", "controls-settings"]) {
       button(id).addEventListener("click", () => void this.#open());
     }
-    this.#volume.value = localStorage.getItem(VOLUME) ?? "100";
+    this.#volume.value = recall(VOLUME, { lasting: true }) ?? "100";
     this.#setVolume();
     this.#volume.addEventListener("input", () => this.#setVolume());
     this.#microphones.addEventListener("change", () => void this.#chooseMicrophone(onMicrophone));
     this.#speakers.addEventListener("change", () => void this.#chooseSpeaker(this.#speakers.value));
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.#list());
     box("speaker-row").hidden = !("setSinkId" in video);
-    const speaker = localStorage.getItem(SPEAKER);
+    const speaker = recall(SPEAKER, { lasting: true });
     if (speaker) {
       void this.#chooseSpeaker(speaker);
     }
@@ -39,7 +40,7 @@ export class Settings {
 
   /** The microphone chosen on an earlier visit. */
   get microphoneId() {
-    return localStorage.getItem(MICROPHONE) ?? undefined;
+    return recall(MICROPHONE, { lasting: true }) || undefined;
   }
 
   /** @param {import("../sdk/visavis.js").Call | null} call */
@@ -57,7 +58,7 @@ export class Settings {
     const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     const inUse = this.#call?.microphoneId || this.microphoneId;
     fill(this.#microphones, devices, "audioinput", inUse);
-    fill(this.#speakers, devices, "audiooutput", localStorage.getItem(SPEAKER));
+    fill(this.#speakers, devices, "audiooutput", recall(SPEAKER, { lasting: true }));
     if (this.#microphones.disabled) {
       this.#note.textContent = "The devices have names here once a call was allowed to use the microphone.";
     }
@@ -65,13 +66,13 @@ export class Settings {
 
   #setVolume() {
     this.#video.volume = Number(this.#volume.value) / 100;
-    localStorage.setItem(VOLUME, this.#volume.value);
+    keep(VOLUME, this.#volume.value, { lasting: true });
   }
 
   /** @param {(call: import("../sdk/visavis.js").Call) => void} onMicrophone */
   async #chooseMicrophone(onMicrophone) {
     const id = this.#microphones.value;
-    localStorage.setItem(MICROPHONE, id);
+    keep(MICROPHONE, id, { lasting: true });
     const call = this.#call;
     if (call?.hasMicrophone) {
       try {
@@ -89,9 +90,9 @@ export class Settings {
   async #chooseSpeaker(id) {
     try {
       await this.#video.setSinkId(id);
-      localStorage.setItem(SPEAKER, id);
+      keep(SPEAKER, id, { lasting: true });
     } catch {
-      localStorage.removeItem(SPEAKER);
+      keep(SPEAKER, "", { lasting: true });
       this.#note.textContent = "This loudspeaker can’t be used.";
     }
   }

@@ -40,8 +40,8 @@ const MOST_BUFFERED = 96 * 1024;
  * One talk with an avatar, from `connect` to its end; a further talk is a further `Call`.
  *
  * Events (each a `CustomEvent`, with its `detail`): `state` (`CallState`), `activity` (`Activity`), `caption`
- * (`Caption`), `notice` (text for the visitor), `level` (microphone level, 0 … 1), `media` (false: picture and sound
- * have stopped, true: they are back), `blocked` (the browser mutes the page until `unblock` is called from a click),
+ * (`Caption`), `notice` (text for the visitor), `level` (microphone level, 0 … 1), `media` (false: the picture has
+ * stopped for two seconds, true: it moves again), `blocked` (the browser mutes the page until `unblock` is called from a click),
  * `microphonelost` (the device went away; the talk goes on), `tool` (`{name, args}`: the avatar used a tool), and at
  * last `ended` (`Ending`).
  */
@@ -66,6 +66,8 @@ export class Call extends EventTarget {
   #farewell = null;
   #sessionId = "";
   #ready = false;
+  /** Responses that have spoken, or used a tool, and have not ended. @type {Set<string>} */
+  #active = new Set();
   #flowing = false;
   #pictured = false;
   #dropped = 0;
@@ -84,6 +86,11 @@ export class Call extends EventTarget {
       onPicture: () => {
         this.#pictured = true;
         this.#checkConnected();
+      },
+      onMotion: (moving) => {
+        if (this.#state === "connected") {
+          this.#tell("media", moving);
+        }
       },
       onBlocked: () => this.#tell("blocked", null),
     });
@@ -290,6 +297,7 @@ export class Call extends EventTarget {
         break;
       }
       case "realtime.response.audio_transcript.delta":
+        this.#active.add(id);
         this.#captions.answerGrew(id, String(data.delta ?? data.content ?? ""));
         this.#become("speaking");
         break;
@@ -297,11 +305,14 @@ export class Call extends EventTarget {
         this.#captions.answerDone(id, String(data.transcript ?? data.content ?? ""));
         break;
       case "realtime.response.audio.done":
-        if (this.#activity === "speaking") {
+        // An answer that was cut short ends when the next one is already being thought of.
+        if (this.#activity === "speaking" || (this.#activity === "thinking" && !this.#active.has(id))) {
           this.#become("listening");
         }
+        this.#active.delete(id);
         break;
       case "realtime.response.function_call_arguments.done":
+        this.#active.add(String(data.response_id ?? message.raw.response_id ?? ""));
         void this.#useTool(wire.toolCall(message));
         break;
       default:
@@ -354,13 +365,11 @@ export class Call extends EventTarget {
       this.#flowing = true;
       if (this.#state === "connected") {
         clearTimeout(this.#timer);
-        this.#tell("media", true);
       }
       this.#checkConnected();
     } else if (state === "failed") {
       this.#fail(new CallError(this.#mediaError, "The media connection failed."));
     } else if (state === "disconnected" && this.#state === "connected") {
-      this.#tell("media", false);
       this.#limit(MEDIA_TIMEOUT_MS, "connection-lost", "Picture and sound stopped.");
     }
   }

@@ -1,6 +1,11 @@
+/** How often the picture is looked at, in milliseconds, and how many looks without a new frame are a standstill. */
+const LOOK_MS = 500;
+const PATIENCE = 4;
+
 /**
  * @typedef {object} PlaybackHandlers
  * @property {() => void} onPicture  the first frame of a stream is there
+ * @property {(moving: boolean) => void} onMotion  the picture stands still, or moves again
  * @property {() => void} onBlocked  the browser plays without sound until the visitor touches the page
  */
 
@@ -12,6 +17,10 @@ export class Playback {
   #video;
   #handlers;
   #abort = new AbortController();
+  #frames = 0;
+  /** Looks since the last new frame. */
+  #still = 0;
+  #watch = setInterval(() => this.#look(), LOOK_MS);
 
   /**
    * @param {HTMLVideoElement} video
@@ -39,6 +48,7 @@ export class Playback {
   }
 
   close() {
+    clearInterval(this.#watch);
     this.#abort.abort();
     this.#video.srcObject = null;
   }
@@ -55,5 +65,22 @@ export class Playback {
       this.#handlers.onBlocked();
       await this.#video.play().catch(() => undefined);
     }
+  }
+
+  #look() {
+    const frames = this.#video.getVideoPlaybackQuality().totalVideoFrames;
+    // A page that is not seen shows no frames, whatever arrives.
+    if (frames !== this.#frames || document.visibilityState === "hidden" || !this.#video.srcObject) {
+      if (this.#still >= PATIENCE) {
+        this.#handlers.onMotion(true);
+      }
+      this.#still = 0;
+    } else {
+      this.#still += 1;
+      if (this.#still === PATIENCE) {
+        this.#handlers.onMotion(false);
+      }
+    }
+    this.#frames = frames;
   }
 }
