@@ -1,7 +1,7 @@
 """How a wire reaches the sessions: the Reception admits a visitor, the Call is what both sides then hold."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from visavis.session.commands import Command
@@ -14,14 +14,14 @@ class IceServer:
 
     urls: tuple[str, ...]
     username: str | None = None
-    credential: str | None = None
+    credential: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """Who wants to talk to whom. ``avatar_id`` wins over ``name``."""
 
-    license: str
+    license: str = field(repr=False)
     avatar_id: str | None = None
     name: str | None = None
     model: str | None = None
@@ -56,7 +56,7 @@ class Call(Protocol):
         ...
 
     @property
-    def warning(self) -> Notice | None:
+    def notice(self) -> Notice | None:
         """Told to the client right after the success event."""
         ...
 

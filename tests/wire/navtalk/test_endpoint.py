@@ -6,7 +6,7 @@ import json
 
 import pytest
 import websockets
-from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say
+from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say, until
 
 from visavis.conversation.events import AnswerAudioDone, AnswerDelta, AnswerDone, SpeechStarted, UserTranscript
 from visavis.session.commands import (
@@ -20,6 +20,7 @@ from visavis.session.commands import (
 from visavis.session.events import Ended, Ending, Refusal, RefusalKind
 from visavis.session.ports import CallRequest, Notice
 from visavis.wire.navtalk.settings import NavtalkSettings
+from visavis.wire.redaction import redact_logs
 
 
 async def test_a_call_begins_in_the_documented_order() -> None:
@@ -228,9 +229,7 @@ async def test_what_the_session_tells_reaches_the_client_in_order() -> None:
         assert [delta["data"]["delta"] for delta in deltas] == [f"{number} " for number in range(50)]
 
 
-async def test_no_license_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
-    from visavis.wire.redaction import redact_logs
-
+async def test_no_license_in_any_log(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     redact_logs()
     caplog.set_level("DEBUG")
     async with open_house(access_log=True) as house:
@@ -246,8 +245,10 @@ async def test_no_license_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
             await heard_until_closed(client)
     # The client in this process logs its own request.
     logged = "\n".join(record.getMessage() for record in caplog.records if record.name != "websockets.client")
+    printed = "".join(capsys.readouterr())
     assert "realtime-chat" in logged
-    assert LICENSE not in logged
+    assert "admission failed" in printed
+    assert LICENSE not in logged + printed
 
 
 async def test_the_server_goes_away() -> None:
@@ -258,3 +259,19 @@ async def test_the_server_goes_away() -> None:
     assert call.left.is_set()
     with pytest.raises(websockets.ConnectionClosed):
         await heard(client)
+
+
+async def test_calls_leave_nothing_behind() -> None:
+    async with open_house() as house:
+        for number in range(20):
+            async with house.call() as client:
+                await opened(client)
+                if number % 2:
+                    house.reception.calls[-1].tell(Ended(Ending.NORMAL, "Bye."))
+                    await heard_until_closed(client)
+        await until(lambda: house.open_sockets() == 0)
+        assert all(call.leaves == 1 for call in house.reception.calls)
+        assert not {name for name in (task.get_name() for task in asyncio.all_tasks()) if name.startswith("wire-")}
+        assert house.count("connections") == 0
+        assert house.count("closed_total", cause="normal") == 10
+        assert house.count("closed_total", cause="left") == 10

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 import structlog
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from visavis.session.events import Ended, Ending, Refusal, RefusalKind
@@ -153,9 +154,17 @@ class Connection:
     async def _send(self, message: ServerMessage) -> None:
         text = message.json_text()
         async with asyncio.timeout(self._settings.send_timeout):
-            await self._socket.send_text(text)
+            await self._to_server({"type": "websocket.send", "text": text})
         self._metrics.sent.labels(message.type).inc()
         self._metrics.sent_bytes.inc(len(text))
+
+    async def _to_server(self, message: Message) -> None:
+        """Hand ``message`` to the web server. Raises ``WebSocketDisconnect`` when the connection is over."""
+        try:
+            await self._socket.send(message)
+        except RuntimeError as error:
+            # uvicorn's word for a connection that it has closed itself: no pong, too large a message.
+            raise WebSocketDisconnect(1006) from error
 
     async def _say_farewell(self, last: Farewell) -> None:
         try:
@@ -172,7 +181,7 @@ class Connection:
             return
         try:
             async with asyncio.timeout(self._settings.close_timeout):
-                await self._socket.close(last.code, last.reason)
+                await self._to_server({"type": "websocket.close", "code": last.code, "reason": last.reason})
         except (TimeoutError, WebSocketDisconnect):
             _log.debug("close not heard", code=last.code)
 
