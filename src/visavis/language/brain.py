@@ -19,6 +19,7 @@ from visavis.language.minilm import SentenceEncoder
 from visavis.language.ports import ChatEvent, ChatRequest, TextDelta, Tool, ToolCall, ToolCallDelta
 from visavis.language.retrieval import Index, Match
 from visavis.language.small_talk import (
+    FUNCTIONAL,
     REPLIES,
     Intent,
     misheard_small_talk,
@@ -28,12 +29,12 @@ from visavis.language.small_talk import (
     without_fillers,
 )
 from visavis.language.tool_arguments import direct, fill, properties
-from visavis.language.tool_choice import Choice, choose, complete, ends_conversation, question, request_words
+from visavis.language.tool_choice import SURE, Choice, choose, complete, ends_conversation, question, request_words
 from visavis.language.tool_results import say_result
 from visavis.language.words import content_words
 
-_VERY_WORDS: Final = 0.8
-"""A score of an entry that comes before small talk and tools: the visitor said nearly what the author foresaw."""
+_BY_HEART: Final = 0.8
+"""A score of an entry that comes before small talk: the visitor said nearly what the author foresaw."""
 _DID_YOU_MEAN: Final = "I am not sure that I understood you. Did you mean: {question}"
 _TOPICS: Final = 3
 
@@ -104,7 +105,7 @@ class PersonaBrain:
         if last.images and len(content_words(last.text)) < 1:
             return [_say(self._scripted(history, "picture"))]
         if not last.text.strip():
-            return [_say(self._scripted(history, "not_heard"))]
+            return [_say(self._scripted(history, "repeat"))]
         if not other_languages.is_english(request.language) or other_languages.guess(last.text):
             language = other_languages.guess(last.text) or request.language
             told = other_languages.notice(language) or REPLIES["english_only"][0]
@@ -143,28 +144,33 @@ class PersonaBrain:
     async def _reply(self, text: str, history: History, request: ChatRequest) -> Answer:
         pending = self._pending(text, history, request)
         best = await self._search(text)
-        if pending is not None and (best is None or best.score < _VERY_WORDS):
+        score = best.score if best is not None else 0.0
+        if pending is not None and score < _BY_HEART:
             return pending
-        if best is not None and best.score >= _VERY_WORDS:
-            return self._tell(best, history)
         intent = small_talk(text, self._name)
-        if intent is None and (best is None or best.score < self._sure):
+        if intent is not None and intent in FUNCTIONAL:
+            return self._small_talk(intent, history, request)
+        choice = choose(text, request.tools, self._knowledge.tool_intents, history.visitor)
+        if choice is not None and choice.score >= SURE:
+            return self._use(choice)
+        if best is not None and score >= _BY_HEART:
+            return self._tell(best, history)
+        if intent is None and score < self._sure:
             intent = misheard_small_talk(text)
         if intent is not None:
-            return await self._small_talk(intent, history, request)
-        choice = choose(text, request.tools, self._knowledge.tool_intents, history.visitor)
-        if choice is not None and (best is None or best.score < max(self._sure, choice.score - 0.3)):
-            return self._use(choice, history)
-        if best is not None and best.score >= self._sure:
+            return self._small_talk(intent, history, request)
+        if choice is not None and score < max(self._sure, choice.score - 0.3):
+            return self._use(choice)
+        if best is not None and score >= self._sure:
             return self._tell(best, history)
         follow_up = await self._follow_up(text, history)
         if follow_up is not None:
             return self._tell(follow_up, history)
-        if best is not None and best.score >= self._unsure:
+        if best is not None and score >= self._unsure:
             return [_say(_DID_YOU_MEAN.format(question=self._entry(best).question))]
         if not content_words(text) and len(plain(text).split()) < 3:
-            return [_say(self._scripted(history, "not_heard"))]
-        return [_say(f"{self._scripted(history, 'unknown')} {self._topics(history)}".strip())]
+            return [_say(self._scripted(history, "repeat"))]
+        return [_say(self._unknown(history))]
 
     # Scores of retrieval are distributed differently with and without meaning: measured, see docs/language.md.
 
@@ -182,7 +188,7 @@ class PersonaBrain:
         """The entry that fits best: the whole utterance or one of its sentences."""
         sentences = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
         asked = [text, *sentences] if len(sentences) > 1 else [text]
-        asked = list(dict.fromkeys(without_fillers(plain(part)) for part in asked[:6]))
+        asked = list(dict.fromkeys([plain(text), *(without_fillers(plain(part)) for part in asked[:6])]))
         encoder = self._encoder if self._learnt else None
         if encoder is None:
             found = [self._index.search(part) for part in asked]
@@ -204,7 +210,7 @@ class PersonaBrain:
     def _tell(self, match: Match, history: History) -> Answer:
         return [_say(history.pick(self._entry(match).answers))]
 
-    async def _small_talk(self, intent: Intent, history: History, request: ChatRequest) -> Answer:
+    def _small_talk(self, intent: Intent, history: History, request: ChatRequest) -> Answer:
         match intent:
             case "goodbye":
                 return self._goodbye(history, request)
@@ -264,7 +270,11 @@ class PersonaBrain:
                         piece for piece in entry.more if any(is_heard_part(said, piece) for said in history.answers)
                     ]
                     left = [piece for piece in entry.more if piece not in told]
-                    return [_say(left[0] if left else f"{self._scripted(history, 'no_more')} {self._topics(history)}")]
+                    return [
+                        _say(
+                            left[0] if left else f"{self._scripted(history, 'no_more')} {self._topics(history)}".strip()
+                        )
+                    ]
         return [_say(self._topics(history) or self._scripted(history, "no_more"))]
 
     def _yes_or_no(self, intent: Intent, history: History) -> Answer:
@@ -281,7 +291,7 @@ class PersonaBrain:
             return [_say(self._scripted(history, intent))]
         return [_say(history.pick(meant.answers) if intent == "yes" else self._scripted(history, "no_meant"))]
 
-    def _use(self, choice: Choice, history: History) -> Answer:
+    def _use(self, choice: Choice) -> Answer:
         """Call the tool, or ask for what it still needs."""
         if choice.missing:
             return [_say(question(choice.tool, choice.missing[0]))]
@@ -310,7 +320,7 @@ class PersonaBrain:
             value = direct(schemas.get(parameter, {}), said, parameter)
             if value is not None:
                 arguments[parameter] = value
-        return self._use(complete(tool, arguments, 1.0), history)
+        return self._use(complete(tool, arguments, 1.0))
 
     def _topics(self, history: History) -> str:
         """What the persona can be asked; other examples in each turn. Empty when it knows nothing."""
@@ -319,10 +329,14 @@ class PersonaBrain:
         if len(topics) > 1:
             some = [topics[(shift + at) % len(topics)] for at in range(min(_TOPICS, len(topics)))]
             return f"I can tell you about {', '.join(some[:-1])} and {some[-1]}."
-        if not self._knowledge.entries:
-            return ""
-        entry = self._knowledge.entries[shift % len(self._knowledge.entries)]
-        return f"You could ask me, for example: {entry.question}"
+        questions = tuple(entry.question for entry in self._knowledge.entries if entry.question.endswith("?"))
+        return f"You could ask me, for example: {history.pick(questions)}" if questions else ""
+
+    def _unknown(self, history: History) -> str:
+        """That it does not know, and what it does; an author who words the first without topics says the second too."""
+        told = self._scripted(history, "unknown")
+        worded = "unknown" in self._knowledge.scripted and not any(entry.topic for entry in self._knowledge.entries)
+        return told if worded else f"{told} {self._topics(history)}".strip()
 
     def _scripted(self, history: History, name: str) -> str:
         """A wording for an occasion: the author's where there is one."""

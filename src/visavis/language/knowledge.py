@@ -24,11 +24,11 @@ ScriptedName = Literal[
     "who_are_you",
     "what_can_you_do",
     "repeat",
-    "more",
+    "no_more",
     "unknown",
-    "not_heard",
     "picture",
 ]
+"""What an author may word: ``repeat`` is said when nothing was understood, ``no_more`` when all was told."""
 
 
 class KnowledgeError(ValueError):

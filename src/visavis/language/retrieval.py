@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from visavis.language.minilm import SentenceEncoder, Vectors
-from visavis.language.words import concepts, content_words, trigrams, words
+from visavis.language.words import STOP, concepts, content_words, trigrams, words
 
 _IDEA: Final = 1.5
 _TRIGRAM: Final = 0.2
@@ -22,6 +22,9 @@ _COSINE: Final = 0.5
 _K1: Final = 1.2
 _B: Final = 0.3
 _MEANING: Final = 0.7
+
+_SAME: Final = 0.84
+"""From here on a likeness of all words, small ones too, is a score by itself: the visitor says the author's words."""
 
 _QUESTION_MARKS: Final = frozenset(["?what", "?when", "?where", "?who", "?how", "?why", "?which", "?much", "?many"])
 
@@ -100,6 +103,7 @@ class Index:
             _add(bags[at], found, 1.0)
         for bag, (_, answer) in zip(bags, entries, strict=True):
             _add(bag, _terms(answer, question=False), _ANSWER)
+        self._surfaces = [_surface(sentence) for _, sentence in self._sentences]
         self._bm25 = _Bm25(bags)
         self._cosine = _Cosine(terms)
         self._vectors: Vectors | None = None
@@ -121,6 +125,10 @@ class Index:
             scores = [
                 (1 - _MEANING) * score + _MEANING * max(0.0, meaning.get(at, 0.0)) for at, score in enumerate(scores)
             ]
+        said = _surface(text)
+        for at, alike in self._best([_dice(said, surface) for surface in self._surfaces]).items():
+            if alike >= _SAME:
+                scores[at] = max(scores[at], alike)
         return sorted((Match(at, score) for at, score in enumerate(scores)), key=lambda match: -match.score)
 
     def _best(self, scores: Sequence[float]) -> dict[int, float]:
@@ -139,6 +147,17 @@ def _terms(text: str, *, question: bool = True) -> Terms:
     if question:
         _add(terms, dict.fromkeys(_QUESTION_MARKS & {f"?{word}" for word in words(text)}, 1.0), _QUESTION_WORD)
     return terms
+
+
+def _surface(text: str) -> Counter[str]:
+    """All words of ``text``, those that say what it is about counted twice."""
+    return Counter(word for word in words(text) for _ in range(1 if word in STOP else 2))
+
+
+def _dice(one: Counter[str], other: Counter[str]) -> float:
+    """How much of two bags of words is the same, 0–1."""
+    size = one.total() + other.total()
+    return 2 * (one & other).total() / size if size else 0.0
 
 
 def _add(terms: Terms, more: Mapping[str, float], weight: float) -> None:

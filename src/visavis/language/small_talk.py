@@ -95,6 +95,7 @@ _PATTERNS: Final[dict[Intent, str]] = {
         (?:sorry )?i (?:did|could|can) not (?:hear|catch|understand|get)(?: you| that| it| what you said)?
         """,
     "more": r"""
+        another(?: one)?(?: please)?|one more|
         (?:(?:can|could) you )?(?:tell me |say |give me |i want to (?:know|hear) |i would like to (?:know|hear) )?
         (?:a bit |some |a little )?more(?: about (?:it|that|this)| details| information)?|go on|continue|keep going|
         and then|
@@ -143,6 +144,7 @@ _FILLERS: Final = (
 )
 _MISHEARD: Final = 0.82
 _LONGEST_MISHEARD: Final = 7
+_FILLER: Final = re.compile(rf"(?:{_FILLERS})\b ?")
 _LEADING: Final = re.compile(rf"(?:(?:{_FILLERS})\b ?)+")
 _TRAILING: Final = re.compile(r"(?: ?\b(?:um|uh|er|please|thanks|thank you|then|now))+$")
 _HESITATION: Final = re.compile(r"\b(?:um|uh|uhm|er|erm|hm)\b ?")
@@ -216,11 +218,17 @@ REPLIES: Final[dict[str, tuple[str, ...]]] = {
     "my_name": ("Your name is {name}.", "You are {name}."),
     "my_name_unknown": ("You have not told me your name yet.",),
     "unknown": ("I am sorry, I do not know that.", "I am afraid I cannot answer that.", "I do not know, I am sorry."),
-    "not_heard": ("I am sorry, I did not understand you. Could you say it again?", "Sorry, I did not catch that."),
+    "repeat": ("I am sorry, I did not understand you. Could you say it again?", "Sorry, I did not catch that."),
     "go_on": ("Is there anything you would like to know?", "What else would you like to know?"),
     "english_only": ("I am sorry, I only speak English.",),
 }
 """Wordings for each occasion; an avatar's ``[scripted]`` texts of the same name come in their place."""
+
+
+FUNCTIONAL: Final[frozenset[Intent]] = frozenset(
+    ["goodbye", "repeat", "more", "yes", "no", "never_mind", "wait", "time", "date", "my_name"]
+)
+"""Small talk that does something: it comes before an author's entries."""
 
 
 def plain(text: str) -> str:
@@ -236,6 +244,14 @@ def without_fillers(text: str) -> str:
     return rest.strip() or text
 
 
+def _peelings(said: str) -> list[str]:
+    """``said``, and what is left of it as one filler after the other is taken off, first in front, then at the end."""
+    left = [said]
+    while (found := _FILLER.match(left[-1])) and found.end() < len(left[-1]):
+        left.append(left[-1][found.end() :])
+    return [*left, without_fillers(said)]
+
+
 def small_talk(text: str, persona: str = "") -> Intent | None:
     """What the utterance ``text`` is, if it is small talk; ``persona`` may be addressed by name."""
     said = _HESITATION.sub("", plain(text)).strip()
@@ -243,7 +259,7 @@ def small_talk(text: str, persona: str = "") -> Intent | None:
         said = " ".join(re.sub(rf"\b{re.escape(plain(persona))}\b", " ", said).split())
     if not said:
         return "greeting" if text.strip() else None
-    for candidate in dict.fromkeys((said, without_fillers(said))):
+    for candidate in _peelings(said):
         if _GREETING.fullmatch(candidate):
             return "greeting"
         for intent, pattern in _COMPILED.items():

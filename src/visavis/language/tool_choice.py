@@ -20,6 +20,10 @@ _PLAIN_WORDS: Final = (
     "call use current new tool function info information data details user api"
 )
 _PLAIN_VERBS: Final = frozenset(stem(word) for word in _PLAIN_WORDS.split())
+SURE: Final = 0.9
+"""A score that comes before an answer that the persona knows by heart."""
+
+_SYNONYM: Final = 0.7
 _SEARCHES: Final = 0.6
 """The score of a tool that searches, when the visitor says no more than what to search for."""
 _SEARCHING: Final = frozenset(["search", "find", "query", "lookup", "look"])
@@ -92,7 +96,7 @@ def question(tool: Tool, parameter: str) -> str:
 
 def request_words(tool: Tool) -> frozenset[str]:
     """Stems that only ask for the tool: they are no argument's value."""
-    return frozenset(content_words(spaced(tool.name))) | _PLAIN_VERBS
+    return frozenset(content_words(spaced(tool.name)))
 
 
 def _by_phrasing(text: str, intent: ToolIntent) -> dict[str, Any] | None:
@@ -125,9 +129,7 @@ def _score(text: str, choice: Choice) -> float:
     heads = [word for word in content_words(spaced(tool.name)) if word not in _PLAIN_VERBS] or content_words(
         spaced(tool.name)
     )
-    said = set(asked)
-    ideas = set(concepts(asked))
-    met = [word for word in heads if word in said or ideas & set(concepts([word]))]
+    met = _met(heads, asked)
     if not met:
         return _SEARCHES if _searches(text, choice) else 0.0
     known = set(heads) | set(content_words(tool.description)) | _PLAIN_VERBS
@@ -136,7 +138,21 @@ def _score(text: str, choice: Choice) -> float:
     known |= {stem(word) for value in choice.arguments.values() for word in words(spaced(str(value)))}
     met_ideas = set(concepts(list(known)))
     explained = [word for word in asked if word in known or met_ideas & set(concepts([word]))]
-    return 0.6 * len(met) / len(heads) + 0.4 * len(explained) / len(asked)
+    return 0.6 * met / len(heads) + 0.4 * len(explained) / len(asked)
+
+
+def _met(heads: list[str], asked: list[str]) -> float:
+    """How many of a tool's words were said; another word for one counts less, and each word said counts once."""
+    left = list(asked)
+    met = 0.0
+    for head in sorted(heads, key=lambda head: head not in asked):
+        like = next((word for word in left if word == head), None)
+        if like is None:
+            like = next((word for word in left if set(concepts([word])) & set(concepts([head]))), None)
+        if like is not None:
+            left.remove(like)
+            met += 1.0 if like == head else _SYNONYM
+    return met
 
 
 def _searches(text: str, choice: Choice) -> bool:

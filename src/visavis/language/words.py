@@ -26,7 +26,8 @@ a an the i me my mine we us our you your yours he him his she her they them thei
 was were be been being do does did done doing have has had having can could may might must shall should will would to of
 in for on at and or but so if as by from with about into up out off over there here not no yes please just also too very
 really some any what which who whom how when where why get got want need like let tell say know give go going one thing
-things something anything um uh er ah oh well okay hey
+things something anything um uh er ah oh well okay hey another other
+else same different so only
 """
 STOP: Final = frozenset(_STOP_WORDS.split())
 """Words that say little of what a question is about. The question words are among them; ``concepts`` knows those."""
