@@ -10,10 +10,13 @@ import typer
 
 from visavis import __version__
 from visavis.cli.avatar import avatar_app
+from visavis.cli.bench import bench
 from visavis.cli.doctor import doctor
 from visavis.cli.key import key_app
+from visavis.cli.models import models_app
 from visavis.cli.serve import serve
 from visavis.cli.settings import settings
+from visavis.cli.talk import talk
 
 app = typer.Typer(
     name="visavis",
@@ -41,8 +44,11 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 
 app.command()(serve)
+app.command()(talk)
 app.command()(doctor)
+app.command()(bench)
 app.command()(settings)
+app.add_typer(models_app)
 app.add_typer(avatar_app)
 app.add_typer(key_app)
 
