@@ -74,6 +74,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda m: m["mouth"]["box"].update(right=1000), ""),
         (lambda m: m["mouth"].update(slit=[[40, 40], [20, 40]]), "mouth"),
         (lambda m: m["eyes"].update(blink=[0, 0.9]), "eyes"),
+        (lambda m: m["eyes"].update(box={"left": 0, "top": 0, "right": 2048, "bottom": 2048}), "eyes"),
         (lambda m: m["head"].update(unit=float("nan")), "head.unit"),
         (lambda m: m.update(size=10**9), "size"),
         (lambda m: m["mouth"]["window"].update(rows=10**6), "mouth.window.rows"),

@@ -10,8 +10,9 @@ import pytest
 
 from visavis.avatar.animation.visemes import SHAPES, shape
 from visavis.avatar.face import FaceFrame, Tongue
-from visavis.avatar.manifest import Box
-from visavis.avatar.package import AvatarPackage, load_package
+from visavis.avatar.manifest import Box, Eyes
+from visavis.avatar.package import AvatarPackage, EyePictures, load_package
+from visavis.avatar.puppet.eye_table import STEPS, build_eye_table
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.puppet.rig import rig_of
 from visavis.avatar.puppet.warp import BackwardMap, grid_nodes, hat_matrix, read_at_pixels
@@ -131,6 +132,43 @@ def test_eyes_look_where_the_frame_says(small: AvatarPackage) -> None:
     assert pupil(FaceFrame(gaze_x=0.5)) > straight + 2
     assert pupil(FaceFrame(gaze_x=-0.5)) < straight - 2
     assert pupil(FaceFrame(shape(eyeLookInRight=0.5))) > straight + 2
+
+
+def test_between_two_gazes_the_pupil_is_seen_once_and_in_between(vera: AvatarPackage) -> None:
+    table = rig_of(vera).eyes
+    assert table is not None
+
+    def pupil(gaze_x: float) -> tuple[float, int]:
+        row, column = table.gaze_index(gaze_x, 0.0)
+        dark = np.nonzero(table.gaze[row, column, 50:90, 40:110].max(-1) < 70)
+        return float(np.median(dark[1])), len(dark[0])
+
+    places = [pupil(x)[0] for x in (0.0, 0.075, 0.15, 0.225, 0.3)]
+    assert places == sorted(places)
+    assert places[0] + 1 < places[2] < places[4] - 1
+    # Mixed by fading, the pupil in between would be pale.
+    assert pupil(0.15)[1] > 0.6 * min(pupil(0.0)[1], pupil(0.3)[1])
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 60), (60, 2), (7, 9)])
+def test_tiny_eyes_are_made_finer_too(size: tuple[int, int]) -> None:
+    draw = np.random.default_rng(1)
+    height, width = size
+    pictures = EyePictures(
+        draw.integers(0, 255, (2, height, width, 3), dtype=np.uint8),
+        draw.integers(0, 255, (1, 2, height, width, 3), dtype=np.uint8),
+    )
+    manifest = Eyes(
+        box=Box(left=0, top=0, right=width, bottom=height),
+        split=width // 2,
+        blink=(0.0, 1.0),
+        gaze_x=(0.0, 1.0),
+        gaze_y=(0.0,),
+    )
+    table = build_eye_table(manifest, pictures)
+    assert table.blink.shape == (STEPS + 1, height, width, 3)
+    assert table.gaze.shape == (1, STEPS + 1, height, width, 3)
+    assert np.array_equal(table.blink[::STEPS], pictures.blink)
 
 
 def test_eyes_open_again(small: AvatarPackage) -> None:

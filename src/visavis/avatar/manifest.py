@@ -16,6 +16,9 @@ FORMAT: Final = 1
 MAX_SIZE: Final = 2048
 """Largest side of a package's picture, in pixels."""
 
+MAX_EYE_PIXELS: Final = 4_000_000
+"""Most pixels of all eye pictures together; a session's server holds up to sixteen times as many, made finer."""
+
 
 def _known_shape(name: str) -> str:
     if name not in ARKIT_INDEX:
@@ -122,6 +125,8 @@ class Eyes(_Part):
             raise ValueError("blink must begin with 0 and end with 1")
         if not self.box.left < self.split < self.box.right:
             raise ValueError("split lies outside the box")
+        if self.box.width * self.box.height * self.pictures > MAX_EYE_PIXELS:
+            raise ValueError(f"the pictures have more than {MAX_EYE_PIXELS} pixels together")
         return self
 
     @property

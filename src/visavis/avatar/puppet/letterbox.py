@@ -6,7 +6,7 @@ import numpy as np
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.opencv import Floats
 
-_BLURS = (1.0, 8.0, 20.0, 40.0, 70.0)
+_BLURS = (2.0, 16.0, 36.0, 60.0, 90.0)
 """Standard deviations of the edge's blur from the seam outwards, in output pixels at a side of 720."""
 
 
@@ -67,5 +67,6 @@ def _run_out(edge: Floats, length: int, colour: Floats) -> Floats:
     low = np.minimum(place.astype(np.intp), len(_BLURS) - 2)
     share = (place - low)[:, None, None]
     carried = levels[low] * (1 - share) + levels[low + 1] * share
-    fade = (distance * distance * (3 - 2 * distance))[:, None, None]
+    # Fast at first: what is cut by the edge (a shoulder) must not be drawn out into a streak.
+    fade = (1 - (1 - distance) ** 4)[:, None, None]
     return (carried * (1 - fade) + colour * fade).transpose(1, 0, 2).astype(np.float32)

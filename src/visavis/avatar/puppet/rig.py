@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from visavis.avatar.face import ARKIT_INDEX, FaceFrame
 from visavis.avatar.manifest import Manifest, Window
-from visavis.avatar.package import AvatarPackage, EyePictures, InteriorPictures, Pixels
+from visavis.avatar.package import AvatarPackage, InteriorPictures, Pixels
+from visavis.avatar.puppet.eye_table import EyeTable, build_eye_table
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.warp import grid_nodes, hat_matrix
 
@@ -58,7 +59,7 @@ class Rig:
     """A package's arrays as float32 with all that is the same for every frame worked out."""
 
     manifest: Manifest
-    eyes: EyePictures | None
+    eyes: EyeTable | None
     interior: InteriorPictures | None
     size: int
     step: float
@@ -113,6 +114,9 @@ def _build(package: AvatarPackage) -> Rig:
     pose = _pose_fields(package, nodes, depth, head, breath)
     main = np.asarray(fields.main, np.float32)
     face = _moved_part(main)
+    eyes = None
+    if manifest.eyes is not None and package.eyes is not None:
+        eyes = build_eye_table(manifest.eyes, package.eyes)
     gain = gain_weights = None
     if manifest.shading is not None and fields.gain is not None:
         gain = np.ascontiguousarray(_gain_on_grid(package)[:, face[0], face[1]])
@@ -122,7 +126,7 @@ def _build(package: AvatarPackage) -> Rig:
                 gain_weights[row, manifest.shapes.index(name)] = 1 / len(names)
     return Rig(
         manifest=manifest,
-        eyes=package.eyes,
+        eyes=eyes,
         interior=package.interior,
         size=size,
         step=step,
