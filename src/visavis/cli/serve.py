@@ -52,12 +52,16 @@ def serve(
     with settings_errors():
         settings = settings.with_license()
 
-    from visavis.cli.running import run_server
-    from visavis.log import configure_logging
-
-    configure_logging(settings.server.log_level, settings.server.log_format)
     if sys.stderr.isatty():
         typer.echo("visavis is loading its parts …", err=True)
+    from visavis.cli.hints import better_part
+    from visavis.cli.running import run_server
+    from visavis.log import configure_logging
+    from visavis.speech.models import ModelStore
+
+    configure_logging(settings.server.log_level, settings.server.log_format)
+    if development and (hint := better_part(settings, ModelStore())):
+        typer.echo(hint, err=True)
     run_server(settings, show_license=development)
 
 
