@@ -1,0 +1,94 @@
+"""What was said so far, as the language model gets to see it."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from visavis.language.ports import ChatMessage, Image, ToolCall
+
+NO_RESULT = '{"status": "handed to the client, no result returned"}'
+"""What a model reads in the place of a tool result that never came: most clients return none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    message: ChatMessage
+    response_id: str = ""
+
+
+class History:
+    """Both sides' items in order, bounded: beyond ``limit`` items the oldest are forgotten.
+
+    Pictures weigh most, so only the last ``image_limit`` of them are kept; older items keep their text.
+    """
+
+    def __init__(self, limit: int = 400, image_limit: int = 4) -> None:
+        self._items: deque[_Item] = deque(maxlen=limit)
+        self._results: dict[str, str] = {}
+        self._limit = limit
+        self._image_limit = image_limit
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add_user(self, text: str, images: Iterable[Image] = ()) -> None:
+        """The user said, typed or showed something."""
+        self._append(_Item(ChatMessage("user", text, images=tuple(images))))
+        self._forget_images()
+
+    def add_assistant(self, text: str) -> None:
+        """An answer remembered from an earlier call."""
+        self._append(_Item(ChatMessage("assistant", text)))
+
+    def heard(self, response_id: str, words: str) -> None:
+        """More words of a response have sounded. So an answer that was cut off ends with the last word heard."""
+        for index in range(len(self._items) - 1, -1, -1):
+            item = self._items[index]
+            if item.response_id == response_id and not item.message.tool_calls:
+                self._items[index] = replace(item, message=replace(item.message, text=item.message.text + words))
+                return
+        self._append(_Item(ChatMessage("assistant", words), response_id))
+
+    def add_tool_call(self, call: ToolCall, response_id: str) -> None:
+        """The model asked for a tool."""
+        self._append(_Item(ChatMessage("assistant", tool_calls=(call,)), response_id))
+
+    def add_result(self, call_id: str, output: str) -> bool:
+        """A tool's result; False when no such call is remembered (the result is then dropped)."""
+        if not self._knows(call_id):
+            return False
+        self._results[call_id] = output
+        return True
+
+    def awaits_result(self, call_id: str) -> bool:
+        """Whether the call is remembered and still has no result."""
+        return self._knows(call_id) and call_id not in self._results
+
+    def messages(self, prompt: str) -> tuple[ChatMessage, ...]:
+        """The prompt and all items; each tool call is followed by its result, or by ``NO_RESULT``."""
+        found: list[ChatMessage] = [ChatMessage("system", prompt)] if prompt else []
+        for item in self._items:
+            found.append(item.message)
+            found.extend(
+                ChatMessage("tool", self._results.get(call.call_id, NO_RESULT), call_id=call.call_id)
+                for call in item.message.tool_calls
+            )
+        return tuple(found)
+
+    def _knows(self, call_id: str) -> bool:
+        return any(call.call_id == call_id for item in self._items for call in item.message.tool_calls)
+
+    def _append(self, item: _Item) -> None:
+        if len(self._items) == self._limit:
+            for call in self._items[0].message.tool_calls:
+                self._results.pop(call.call_id, None)
+        self._items.append(item)
+
+    def _forget_images(self) -> None:
+        kept = 0
+        for index in range(len(self._items) - 1, -1, -1):
+            item = self._items[index]
+            if item.message.images:
+                kept += 1
+                if kept > self._image_limit:
+                    self._items[index] = replace(item, message=replace(item.message, images=()))

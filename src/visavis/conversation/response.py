@@ -1,0 +1,196 @@
+"""One response of the avatar: it owns all that it caused, and cancelling it cancels all of that at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from visavis.conversation.events import (
+    AnswerAudio,
+    AnswerAudioDone,
+    AnswerDelta,
+    AnswerDone,
+    ConversationEvent,
+    ToolArguments,
+    ToolRequested,
+)
+from visavis.conversation.history import History
+from visavis.conversation.phrases import apology, no_answer
+from visavis.conversation.sentences import SentenceSplitter
+from visavis.conversation.speaking import Speaking
+from visavis.conversation.stage import Stage
+from visavis.language.ports import ChatError, ChatErrorKind, ChatModel, ChatRequest, TextDelta, ToolCall, ToolCallDelta
+from visavis.language.spoken import SpokenText
+from visavis.speech.ports import Pcm16, SpeechError, Synthesizer, Voice
+
+log = structlog.get_logger(__name__)
+
+_SENTENCES_AHEAD = 8
+"""Sentences the language model may be ahead of the synthesizer before it is held back."""
+
+
+class ResponseObserver(Protocol):
+    """Takes the figures of one response."""
+
+    def failure(self, part: str) -> None:
+        """``chat`` or ``speech`` failed."""
+        ...
+
+    def first_words(self) -> None:
+        """The language model gave its first words."""
+        ...
+
+    def first_sound(self, at: float) -> None:
+        """The first sample sounds at media time ``at``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part in a response."""
+
+    stage: Stage
+    synthesizer: Synthesizer
+    voice: Voice
+    history: History
+    emit: Callable[[ConversationEvent], None]
+    observer: ResponseObserver
+    copy_sound: bool = False
+    language: str = "en"
+
+
+class Response:
+    """Thinks and speaks once. ``run`` it in a task; ``cut`` at any time, then cancel that task."""
+
+    def __init__(self, response_id: str, cast: Cast) -> None:
+        self.id = response_id
+        self._cast = cast
+        self._emit = cast.emit
+        self._text = ""
+        self._calls: list[ToolCall] = []
+        self._over = False
+        self._speaking = Speaking(
+            cast.stage,
+            cast.synthesizer,
+            cast.voice,
+            on_words=self._heard,
+            on_sound=self._sounded,
+            on_first_sound=cast.observer.first_sound,
+        )
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tools it asked for."""
+        return tuple(self._calls)
+
+    @property
+    def text(self) -> str:
+        """What was heard of it so far."""
+        return self._text
+
+    @property
+    def audible(self) -> bool:
+        """Whether any of it has reached, or will reach, the visitor's ear."""
+        return self._speaking.started
+
+    @property
+    def unheard(self) -> str:
+        """After ``cut``: words that were ready and not heard."""
+        return self._speaking.unheard
+
+    async def answer(self, model: ChatModel, request: ChatRequest) -> None:
+        """Ask the model and speak its answer. A failing model gets an apology spoken, never silence."""
+        await self._perform(self._think(model, request))
+
+    async def recite(self, text: str) -> None:
+        """Speak a given text."""
+        await self._perform(_whole(text))
+
+    def cut(self) -> float | None:
+        """Stop being heard at once, and tell what was heard. The media time of silence; None if it was over."""
+        if self._over:
+            return None
+        at = self._speaking.cut()
+        self._finish()
+        return at
+
+    async def _perform(self, text: AsyncIterator[str]) -> None:
+        sentences: asyncio.Queue[str | None] = asyncio.Queue(_SENTENCES_AHEAD)
+
+        async def split() -> None:
+            splitter, spoken = SentenceSplitter(), SpokenText()
+            async for delta in text:
+                for sentence in splitter.push(spoken.push(delta)):
+                    await sentences.put(sentence)
+            for sentence in (*splitter.push(spoken.flush()), *splitter.flush()):
+                await sentences.put(sentence)
+            await sentences.put(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(split())
+            while (sentence := await sentences.get()) is not None:
+                try:
+                    await self._speaking.say(sentence)
+                except SpeechError as error:
+                    # The words are told all the same; the visitor can read them.
+                    log.warning("speech failed", error=str(error))
+                    self._cast.observer.failure("speech")
+        await self._speaking.finish()
+        self._finish()
+
+    async def _think(self, model: ChatModel, request: ChatRequest) -> AsyncIterator[str]:
+        said = False
+        try:
+            async with aclosing(model.stream(request)) as stream:
+                async for event in stream:
+                    match event:
+                        case TextDelta(text):
+                            if text and not said:
+                                self._cast.observer.first_words()
+                            said = said or bool(text.strip())
+                            yield text
+                        case ToolCallDelta(call_id, name, arguments):
+                            self._emit(ToolArguments(self.id, call_id, name, arguments))
+                        case ToolCall():
+                            self._call(event)
+        except ChatError as error:
+            log.warning("the language model failed", kind=error.kind, error=str(error))
+            self._cast.observer.failure("chat")
+            yield f"\n{apology(error.kind, self._cast.language)}"
+            return
+        except Exception:
+            # A fault in a provider must not leave the visitor with silence.
+            log.exception("the language model's provider failed")
+            self._cast.observer.failure("chat")
+            yield f"\n{apology(ChatErrorKind.BROKEN, self._cast.language)}"
+            return
+        if not said and not self._calls:
+            yield no_answer(self._cast.language)
+
+    def _call(self, call: ToolCall) -> None:
+        self._calls.append(call)
+        self._cast.history.add_tool_call(call, self.id)
+        item_id = f"item_{call.call_id}"
+        self._emit(ToolRequested(self.id, item_id, call.call_id, call.name, call.arguments))
+
+    def _heard(self, words: str) -> None:
+        self._text += words
+        self._cast.history.heard(self.id, words)
+        self._emit(AnswerDelta(self.id, words))
+
+    def _sounded(self, pcm: Pcm16) -> None:
+        if self._cast.copy_sound:
+            self._emit(AnswerAudio(self.id, pcm))
+
+    def _finish(self) -> None:
+        self._over = True
+        if self._text or not self._calls:
+            self._emit(AnswerDone(self.id, self._text.strip()))
+        self._emit(AnswerAudioDone(self.id))
+
+
+async def _whole(text: str) -> AsyncIterator[str]:
+    yield text

@@ -1,0 +1,165 @@
+"""The spoken half of a response: sentences become sound on the stage, and are told word by word as they are heard."""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import cast
+
+from visavis.avatar.face import FaceState
+from visavis.conversation.stage import Stage
+from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk, Synthesizer, Voice, WordMark
+
+_AHEAD_SECONDS = 12.0
+"""How much sound is queued at most before the next sentence is synthesized."""
+_CHARACTERS_PER_SECOND = 15.0
+"""Pace of speech where a synthesizer tells no word times."""
+_WORD = re.compile(r"\S+\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    at: float
+    text: str
+
+
+class Speaking:
+    """Speaks one response on a stage.
+
+    ``on_words`` gets the text as it sounds, ``on_sound`` a copy of the sound, ``on_first_sound`` the media time of the
+    first sample. The owner calls ``say`` for each sentence, then ``finish``; or ``cut`` at any time.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        synthesizer: Synthesizer,
+        voice: Voice,
+        *,
+        on_words: Callable[[str], None],
+        on_sound: Callable[[Pcm16], None],
+        on_first_sound: Callable[[float], None],
+    ) -> None:
+        self._stage = stage
+        self._synthesizer = synthesizer
+        self._voice = voice
+        self._on_words = on_words
+        self._on_sound = on_sound
+        self._on_first_sound = on_first_sound
+        self._cues: deque[_Cue] = deque()
+        self._cued = asyncio.Event()
+        self._teller: asyncio.Task[None] | None = None
+        self._end: float | None = None
+        self._unheard = ""
+
+    @property
+    def started(self) -> bool:
+        """Whether any sound was queued."""
+        return self._end is not None
+
+    @property
+    def unheard(self) -> str:
+        """After ``cut``: what was queued and not heard."""
+        return self._unheard
+
+    async def say(self, sentence: str) -> None:
+        """Synthesize and queue a sentence; returns when all its sound is queued. Raises ``SpeechError``.
+
+        White space in front of it is told as one space. Where the voice fails, the words are still told.
+        """
+        if self._teller is None:
+            self._teller = asyncio.get_running_loop().create_task(self._tell())
+        await self._stage.room(_AHEAD_SECONDS)
+        text = sentence.strip()
+        script = _Script(f" {text}" if sentence[:1].isspace() else text)
+        lead = len(script.text) - len(text)
+        # Every implementation of the port is an async generator; the type of the port is the wider one.
+        stream = cast(AsyncGenerator[SpeechChunk, None], self._synthesizer.synthesize(text, self._voice))
+        start: float | None = None
+        try:
+            async with aclosing(stream):
+                async for chunk in stream:
+                    if not len(chunk.pcm):
+                        continue
+                    at = self._stage.say(chunk)
+                    if self._end is None:
+                        self._stage.show(FaceState.SPEAKING, at)
+                        self._on_first_sound(at)
+                    start = at if start is None else start
+                    self._end = at + len(chunk.pcm) / SPEECH_RATE
+                    self._on_sound(chunk.pcm)
+                    marks = [WordMark(mark.offset + lead, at + mark.at) for mark in chunk.words]
+                    self._cue(script.advance(marks, start, self._end))
+        finally:
+            if rest := script.rest():
+                self._cue([_Cue(self._end if self._end is not None else self._stage.now, rest)])
+
+    async def finish(self) -> None:
+        """Wait until everything has been heard and told."""
+        if self._end is not None:
+            await self._stage.heard(self._end)
+        while self._cues:
+            self._on_words(self._cues.popleft().text)
+        if self._teller:
+            self._teller.cancel()
+            await asyncio.wait([self._teller])
+
+    def cut(self) -> float:
+        """Stop at once: what was not heard is dropped, and kept in ``unheard``. The time at which it is silent."""
+        at = self._stage.cut()
+        while self._cues and self._cues[0].at < at:
+            self._on_words(self._cues.popleft().text)
+        self._unheard = "".join(cue.text for cue in self._cues).strip()
+        self._cues.clear()
+        if self._teller:
+            self._teller.cancel()
+        return at
+
+    def _cue(self, cues: list[_Cue]) -> None:
+        self._cues.extend(cues)
+        self._cued.set()
+
+    async def _tell(self) -> None:
+        while True:
+            self._cued.clear()
+            while self._cues:
+                await self._stage.heard(self._cues[0].at)
+                if self._cues:
+                    self._on_words(self._cues.popleft().text)
+            await self._cued.wait()
+
+
+class _Script:
+    """A sentence's text, given out in step with its sound."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._told = 0
+        self._marked = False
+        self._last = 0.0
+
+    def advance(self, marks: list[WordMark], start: float, end: float) -> list[_Cue]:
+        """The words that begin in the sound queued so far: at their marks, else at an even pace from ``start``."""
+        self._marked = self._marked or bool(marks)
+        if not self._marked:
+            marks = [
+                WordMark(word.start(), start + word.start() / _CHARACTERS_PER_SECOND)
+                for word in _WORD.finditer(self.text)
+                if start + word.start() / _CHARACTERS_PER_SECOND < end
+            ]
+        cues: list[_Cue] = []
+        for mark in marks:
+            word = _WORD.match(self.text, mark.offset)
+            until = word.end() if word else mark.offset
+            if until > self._told:
+                self._last = max(self._last, mark.at)
+                cues.append(_Cue(self._last, self.text[self._told : until]))
+                self._told = until
+        return cues
+
+    def rest(self) -> str:
+        """What no mark has given out; told once."""
+        text, self._told = self.text[self._told :], len(self.text)
+        return text

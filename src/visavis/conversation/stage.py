@@ -1,0 +1,110 @@
+"""Where the avatar performs: its voice on the media clock and its face in step with it.
+
+The stage is also the session's ``VideoSource``: the media layer asks it for each picture.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.avatar.animation.animator import Animator
+from visavis.avatar.face import FaceFrame, FaceState, Renderer
+from visavis.media.clock import MediaClock
+from visavis.media.playout import Playout
+from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk
+from visavis.viseme import TimedViseme
+
+_REMEMBERED_SECONDS = 3.0
+"""How long what was played is kept, for the echo guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One avatar's voice and face, both placed on one ``MediaClock``; all times are media seconds."""
+
+    clock: MediaClock
+    playout: Playout
+    animator: Animator
+    renderer: Renderer
+    _said: deque[tuple[float, Pcm16]] = field(default_factory=deque[tuple[float, Pcm16]], init=False)
+
+    @property
+    def now(self) -> float:
+        """The present media time; 0 until media flows."""
+        return self.clock.now()
+
+    @property
+    def end(self) -> float:
+        """When the last sample that was said so far will have sounded."""
+        return self.playout.end
+
+    @property
+    def audible(self) -> bool:
+        """Whether something that was said is still to be heard."""
+        return self.playout.end > self.clock.now()
+
+    def say(self, chunk: SpeechChunk) -> float:
+        """Queue sound and its mouth shapes; the time at which its first sample sounds."""
+        at = self.playout.append(chunk.pcm)
+        self._said.append((at, chunk.pcm))
+        while self._said and self._said[0][0] + len(self._said[0][1]) / SPEECH_RATE < self.now - _REMEMBERED_SECONDS:
+            self._said.popleft()
+        if chunk.visemes:
+            self.mouth(chunk.visemes, at)
+        return at
+
+    def mouth(self, visemes: Sequence[TimedViseme], origin: float) -> None:
+        """Shapes for sound that was queued before, timed from ``origin``."""
+        self.animator.speak([viseme.shifted(origin) for viseme in visemes])
+
+    def cut(self) -> float:
+        """Silence the voice and close the mouth now; the time at which it is silent."""
+        at = self.playout.clear()
+        self.animator.cut(at)
+        while self._said and self._said[-1][0] >= at:
+            self._said.pop()
+        return at
+
+    def played(self, seconds: float) -> Pcm16:
+        """The last ``seconds`` of what sounded, at ``SPEECH_RATE``; silence where nothing was said."""
+        out = np.zeros(round(seconds * SPEECH_RATE), np.int16)
+        origin = round(self.now * SPEECH_RATE) - len(out)
+        for at, pcm in self._said:
+            start = round(at * SPEECH_RATE) - origin
+            first, last = max(start, 0), min(start + len(pcm), len(out))
+            if first < last:
+                out[first:last] = pcm[first - start : last - start]
+        return out
+
+    def show(self, state: FaceState, at: float | None = None) -> None:
+        """Let the face take a state, now or at a later time."""
+        self.animator.state(state, self.clock.now() if at is None else at)
+
+    async def heard(self, at: float) -> None:
+        """Wait until everything before ``at`` has sounded."""
+        await self.playout.wait_until(at)
+
+    async def room(self, seconds: float) -> None:
+        """Wait until less than ``seconds`` of sound is queued."""
+        await self.playout.room(seconds)
+
+    @property
+    def width(self) -> int:
+        """Of the picture, in pixels."""
+        return self.renderer.width
+
+    @property
+    def height(self) -> int:
+        """Of the picture, in pixels."""
+        return self.renderer.height
+
+    def pose(self, at: float) -> FaceFrame:
+        """See ``VideoSource``."""
+        return self.animator.frame(at)
+
+    def paint(self, pose: FaceFrame, frame: NDArray[np.uint8]) -> None:
+        """See ``VideoSource``."""
+        self.renderer.paint(pose, frame)
