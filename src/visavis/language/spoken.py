@@ -19,7 +19,7 @@ _MAYBE_MARK: Final = re.compile(
 _LINK: Final = re.compile(
     r"!?\[(?P<text>[^\[\]\n]*)\](?:\((?P<target>[^()\n]*(?:\([^()\n]*\)[^()\n]*)*)\)|\[[^\[\]\n]*\])?"
 )
-_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"'`\])}|]+", re.IGNORECASE)
+_URL: Final = re.compile(r"(?:https?://|www\.)[a-z0-9][a-z0-9\-._~:/?#@!$&*+,;=%(]*", re.IGNORECASE)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>\n]*>|<!--.*?-->")
 _AUTOLINK: Final = re.compile(r"<(https?://[^<>\s]+|[^<>\s@]+@[^<>\s@]+)>")
 _ENTITY: Final = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z]{2,8});")
