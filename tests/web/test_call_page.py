@@ -347,18 +347,23 @@ async def test_choosing_devices_and_volume(server: FakeServer) -> None:
 
 async def test_a_browser_that_blocks_sound_lets_the_visitor_turn_it_on(server: FakeServer) -> None:
     async with chromium_page(autoplay=False) as browser:
-        # A click by the page's own script is no gesture of the visitor (what the test evaluates would count as one).
+        # The page's own script clicks, which is no gesture of the visitor; whatever a test evaluates in the page would
+        # count as one, so the page tells by its console.
         await browser.page.add_init_script(
             """const timer = setInterval(() => {
               if (document.querySelector("#welcome")?.hidden === false) {
-                clearInterval(timer);
                 document.querySelector("#call-by-text").click();
+              } else if (document.querySelector("#unblock")?.hidden === false) {
+                console.log("blocked");
+                clearInterval(timer);
               }
             }, 20);"""
         )
-        await browser.page.goto(server.page())
+        blocked = browser.page.expect_console_message(lambda message: message.text == "blocked", timeout=PATIENCE_MS)
+        async with blocked:
+            await browser.page.goto(server.page())
         tap = browser.page.get_by_role("button", name="Tap to hear")
-        await tap.wait_for(timeout=PATIENCE_MS)
+        await expect(tap).to_be_visible()
         video = browser.page.locator("#video")
         assert await video.evaluate("(video) => [video.muted, video.paused]") == [True, False]
         await tap.click()

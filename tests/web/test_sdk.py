@@ -115,3 +115,35 @@ async def test_avatars_are_listed_with_pictures_from_this_server(server: FakeSer
                 "thumbnail": f"{server.url}/pictures/avatar-ada-small.png",
             }
         ]
+
+
+async def test_a_microphone_asked_for_twice_is_opened_once(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        await connect(browser, server)
+        await browser.page.evaluate("() => Promise.all([call.openMicrophone(), call.openMicrophone()])")
+        assert (await browser.held()).tracks == 1
+        await browser.page.evaluate("() => call.hangUp()")
+        assert await browser.held() == NOTHING
+
+
+async def test_hanging_up_while_the_microphone_is_asked_for(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        ending = connect(browser, server, microphone=True)
+        await browser.page.add_init_script(
+            """const capture = navigator.mediaDevices.getUserMedia;
+            navigator.mediaDevices.getUserMedia = async (constraints) => {
+              await new Promise((resolve) => { globalThis.allow = resolve; });
+              return capture(constraints);
+            };
+            globalThis.hangUpSoon = setInterval(() => {
+              if (globalThis.allow) {
+                clearInterval(hangUpSoon);
+                call.hangUp();
+                allow();
+              }
+            }, 20);"""
+        )
+        assert await ending == ["AbortError", 20, "The call was ended."]
+        await browser.page.wait_for_function("() => held.tracks.length === 1")
+        assert await browser.held() == NOTHING
+        assert server.calls == []

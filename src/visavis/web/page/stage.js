@@ -81,7 +81,7 @@ export class Stage {
     this.#showLevel(0);
   }
 
-  /** @param {import("../sdk/call.js").Activity} activity */
+  /** @param {import("../sdk/dialogue.js").Activity} activity */
   #showActivity(activity) {
     this.#portrait.dataset.activity = activity;
     this.#activityText.textContent = ACTIVITIES[activity];

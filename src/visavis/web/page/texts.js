@@ -103,7 +103,7 @@ export const EXPLANATIONS = Object.freeze({
   },
 });
 
-/** @type {Readonly<Record<import("../sdk/call.js").Activity, string>>} */
+/** @type {Readonly<Record<import("../sdk/dialogue.js").Activity, string>>} */
 export const ACTIVITIES = Object.freeze({
   listening: "Listening",
   hearing: "Hearing you",

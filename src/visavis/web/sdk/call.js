@@ -1,8 +1,7 @@
-import { Captions } from "./captions.js";
+import { Dialogue } from "./dialogue.js";
 import { CallError } from "./errors.js";
+import { Media } from "./media.js";
 import { Microphone } from "./microphone.js";
-import { Peer } from "./peer.js";
-import { Playback } from "./playback.js";
 import { isFarewell, verdictOf } from "./refusals.js";
 import { runTool } from "./tools.js";
 import * as wire from "./wire.js";
@@ -17,8 +16,6 @@ const MOST_BUFFERED = 96 * 1024;
 
 /**
  * @typedef {"idle" | "microphone" | "searching" | "connecting" | "connected" | "ended"} CallState
- * @typedef {"listening" | "hearing" | "thinking" | "speaking"} Activity
- *   what the avatar does; `hearing`: the visitor is speaking
  * @typedef {{reason: "hung-up" | "finished" | "failed", error: CallError | null}} Ending
  */
 
@@ -41,40 +38,32 @@ const MOST_BUFFERED = 96 * 1024;
  *
  * Events (each a `CustomEvent`, with its `detail`): `state` (`CallState`), `activity` (`Activity`), `caption`
  * (`Caption`), `notice` (text for the visitor), `level` (microphone level, 0 … 1), `media` (false: the picture has
- * stopped for two seconds, true: it moves again), `blocked` (the browser mutes the page until `unblock` is called from a click),
- * `microphonelost` (the device went away; the talk goes on), `tool` (`{name, args}`: the avatar used a tool), and at
- * last `ended` (`Ending`).
+ * stopped for two seconds, true: it moves again), `blocked` (the browser mutes the page until `unblock` is called from
+ * a click), `microphonelost` (the device went away; the talk goes on), `tool` (`{name, args}`: the avatar uses a tool),
+ * and at last `ended` (`Ending`).
  */
 export class Call extends EventTarget {
   #options;
   /** @type {CallState} */
   #state = "idle";
-  /** @type {Activity} */
-  #activity = "listening";
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {Microphone | null} */
   #microphone = null;
-  /** The newest, and before it those that it has not yet replaced. @type {Peer[]} */
-  #peers = [];
-  /** @type {Playback} */
-  #playback;
-  #captions = new Captions((caption) => this.#tell("caption", caption));
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
-  /** @type {wire.ServerMessage | null} */
+  /** A microphone that is being opened. @type {Promise<void> | null} */
+  #opening = null;
+  #media;
+  #dialogue = new Dialogue({
+    onCaption: (caption) => this.#tell("caption", caption),
+    onActivity: (activity) => this.#tell("activity", activity),
+  });
+  /** The server's last word. @type {wire.ServerMessage | null} */
   #farewell = null;
   #sessionId = "";
   #ready = false;
-  /** Responses that have spoken, or used a tool, and have not ended. @type {Set<string>} */
-  #active = new Set();
-  #flowing = false;
-  #pictured = false;
   #dropped = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** Signalling is done in the order of its messages. */
-  #signalling = Promise.resolve();
   /** @type {PromiseWithResolvers<string> | null} */
   #connecting = null;
 
@@ -82,17 +71,17 @@ export class Call extends EventTarget {
   constructor(options) {
     super();
     this.#options = options;
-    this.#playback = new Playback(options.video, {
-      onPicture: () => {
-        this.#pictured = true;
-        this.#checkConnected();
-      },
+    this.#media = new Media(options.video, {
+      send: (message) => this.#send(message),
+      onFlowing: () => this.#flows(),
+      onConnection: (state) => this.#watch(state),
       onMotion: (moving) => {
         if (this.#state === "connected") {
           this.#tell("media", moving);
         }
       },
       onBlocked: () => this.#tell("blocked", null),
+      onError: (cause) => this.#failMedia("The media connection could not be set up.", cause),
     });
   }
 
@@ -162,13 +151,11 @@ export class Call extends EventTarget {
 
   /** @param {string} text  typed by the visitor; ignored while there is no session */
   sendText(text) {
-    if (!this.#ready) {
-      return;
+    if (this.#ready) {
+      this.#send(wire.userMessage(text));
+      this.#send(wire.createResponse());
+      this.#dialogue.typed(text);
     }
-    this.#send(wire.userMessage(text));
-    this.#send(wire.createResponse());
-    this.#captions.userTyped(text);
-    this.#become("thinking");
   }
 
   /**
@@ -182,6 +169,25 @@ export class Call extends EventTarget {
       await this.#microphone.change(deviceId);
       return;
     }
+    this.#opening ??= this.#open(deviceId);
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = null;
+    }
+  }
+
+  /** Let the avatar be heard; to be called from a click, after `blocked`. */
+  async unblock() {
+    await this.#media.unblock();
+  }
+
+  get #over() {
+    return this.#state === "ended";
+  }
+
+  /** @param {string} [deviceId] */
+  async #open(deviceId) {
     const microphone = await Microphone.open(
       {
         onPiece: (pcm) => this.#sendAudio(pcm),
@@ -198,15 +204,6 @@ export class Call extends EventTarget {
     if (this.#ready) {
       microphone.start();
     }
-  }
-
-  /** Let the avatar be heard; to be called from a click, after `blocked`. */
-  async unblock() {
-    await this.#playback.unblock();
-  }
-
-  get #over() {
-    return this.#state === "ended";
   }
 
   #dial() {
@@ -249,7 +246,7 @@ export class Call extends EventTarget {
     switch (type) {
       case "conversation.connected.success":
         this.#sessionId = String(data.sessionId ?? "");
-        this.#iceServers = Array.isArray(data.iceServers) ? data.iceServers : [];
+        this.#media.iceServers = Array.isArray(data.iceServers) ? data.iceServers : [];
         this.#enter("connecting");
         this.#limit(MEDIA_TIMEOUT_MS, "media-blocked", "No picture and sound came through.");
         break;
@@ -266,141 +263,40 @@ export class Call extends EventTarget {
         this.#microphone?.start();
         break;
       case "webrtc.signaling.offer":
-        this.#signal(() => this.#accept(data.sdp));
+        this.#media.offer(data.sdp);
         break;
       case "webrtc.signaling.iceCandidate":
-        this.#signal(async () => this.#peers.at(-1)?.add(data.candidate));
-        break;
-      default:
-        this.#follow(message);
-    }
-  }
-
-  /** The conversation's own events. @param {wire.ServerMessage} message */
-  #follow(message) {
-    const { type, data } = message;
-    const id = String(data.response_id ?? data.id ?? "");
-    switch (type) {
-      case "realtime.input_audio_buffer.speech_started":
-        this.#captions.speechStarted();
-        this.#become("hearing");
-        break;
-      case "realtime.input_audio_buffer.speech_stopped":
-        this.#become("thinking");
-        break;
-      case "realtime.conversation.item.input_audio_transcription.completed": {
-        const text = String(data.content ?? data.transcript ?? "").trim();
-        this.#captions.userSaid(text);
-        if (text === "" && this.#activity === "thinking") {
-          this.#become("listening");
-        }
-        break;
-      }
-      case "realtime.response.audio_transcript.delta":
-        this.#active.add(id);
-        this.#captions.answerGrew(id, String(data.delta ?? data.content ?? ""));
-        this.#become("speaking");
-        break;
-      case "realtime.response.audio_transcript.done":
-        this.#captions.answerDone(id, String(data.transcript ?? data.content ?? ""));
-        break;
-      case "realtime.response.audio.done":
-        // An answer that was cut short ends when the next one is already being thought of.
-        if (this.#activity === "speaking" || (this.#activity === "thinking" && !this.#active.has(id))) {
-          this.#become("listening");
-        }
-        this.#active.delete(id);
+        this.#media.candidate(data.candidate);
         break;
       case "realtime.response.function_call_arguments.done":
-        this.#active.add(String(data.response_id ?? message.raw.response_id ?? ""));
         void this.#useTool(wire.toolCall(message));
         break;
       default:
-      // Servers may say more than this client knows.
+        this.#dialogue.take(message);
     }
   }
 
-  /** @param {RTCSessionDescriptionInit} offer */
-  async #accept(offer) {
-    const renewed = this.#peers.length > 0;
-    /** @type {MediaStream | null} */
-    let stream = null;
-    const peer = new Peer(this.#iceServers, {
-      send: (message) => this.#send(message),
-      onStream: (arrived) => {
-        stream = arrived;
-        if (!renewed) {
-          this.#playback.attach(arrived);
-        }
-      },
-      onState: (state) => {
-        if (peer !== this.#peers.at(-1)) {
-          return;
-        }
-        if (state === "connected" && renewed && stream) {
-          // Only now does it have something to show: until here the old picture stays.
-          this.#playback.attach(stream);
-          this.#closePeers(this.#peers.splice(0, this.#peers.length - 1));
-        }
-        this.#watch(state);
-      },
-    });
-    this.#peers.push(peer);
-    await peer.accept(offer);
-  }
-
-  /** @param {readonly Peer[]} peers */
-  #closePeers(peers) {
-    for (const peer of peers) {
-      peer.close();
-    }
-  }
-
-  /** @param {RTCPeerConnectionState} state */
-  #watch(state) {
-    if (this.#farewell) {
-      return;
-    }
-    if (state === "connected") {
-      this.#flowing = true;
-      if (this.#state === "connected") {
-        clearTimeout(this.#timer);
-      }
-      this.#checkConnected();
-    } else if (state === "failed") {
-      this.#fail(new CallError(this.#mediaError, "The media connection failed."));
-    } else if (state === "disconnected" && this.#state === "connected") {
-      this.#limit(MEDIA_TIMEOUT_MS, "connection-lost", "Picture and sound stopped.");
-    }
-  }
-
-  get #mediaError() {
-    return this.#state === "connected" ? "connection-lost" : "media-blocked";
-  }
-
-  #checkConnected() {
-    if (this.#state === "connecting" && this.#flowing && this.#pictured && !this.#farewell) {
+  #flows() {
+    if (this.#state === "connecting" && !this.#farewell) {
       clearTimeout(this.#timer);
       this.#enter("connected");
-      this.#become("listening");
+      this.#dialogue.begin();
       this.#connecting?.resolve(this.#sessionId);
     }
   }
 
-  /** @param {() => Promise<void>} step */
-  #signal(step) {
-    this.#signalling = this.#signalling.then(async () => {
-      if (this.#over) {
-        return;
-      }
-      try {
-        await step();
-      } catch (cause) {
-        if (!this.#over) {
-          this.#fail(new CallError(this.#mediaError, "The media connection could not be set up.", { cause }));
-        }
-      }
-    });
+  /** @param {"connected" | "disconnected" | "failed"} state  of the media connection */
+  #watch(state) {
+    if (this.#farewell) {
+      return;
+    }
+    if (state === "failed") {
+      this.#failMedia("The media connection failed.");
+    } else if (this.#state === "connected" && state === "disconnected") {
+      this.#limit(MEDIA_TIMEOUT_MS, "connection-lost", "Picture and sound stopped.");
+    } else if (this.#state === "connected") {
+      clearTimeout(this.#timer);
+    }
   }
 
   /** @param {ArrayBuffer} pcm */
@@ -430,9 +326,9 @@ export class Call extends EventTarget {
     }
   }
 
-  /** @param {{callId: string, name: string, args: unknown}} request */
-  async #useTool({ callId, name, args }) {
-    this.#become("thinking");
+  /** @param {wire.ToolCall} request */
+  async #useTool({ callId, responseId, name, args }) {
+    this.#dialogue.usesTool(responseId);
     this.#tell("tool", { name, args });
     const output = await runTool(this.#options.tools ?? [], name, args);
     this.#send(wire.toolResult(callId, output));
@@ -455,6 +351,15 @@ export class Call extends EventTarget {
     this.#end(error ? "failed" : "finished", error);
   }
 
+  /**
+   * @param {string} text
+   * @param {unknown} [cause]
+   */
+  #failMedia(text, cause) {
+    const code = this.#state === "connected" ? "connection-lost" : "media-blocked";
+    this.#fail(new CallError(code, text, { cause }));
+  }
+
   /** @param {CallError} error */
   #fail(error) {
     this.#end("failed", error);
@@ -470,16 +375,16 @@ export class Call extends EventTarget {
     }
     clearTimeout(this.#timer);
     this.#ready = false;
-    this.#captions.end();
+    this.#dialogue.end();
     this.#microphone?.close();
     this.#microphone = null;
-    this.#closePeers(this.#peers.splice(0));
-    this.#playback.close();
+    this.#media.close();
     if (this.#socket) {
       this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close(1000);
     }
     this.#enter("ended");
+    // Who did not wait for the connection hears of its end by the event.
     this.#connecting?.promise.catch(() => undefined);
     this.#connecting?.reject(error ?? new DOMException("The call was ended.", "AbortError"));
     this.#tell("ended", { reason, error });
@@ -489,14 +394,6 @@ export class Call extends EventTarget {
   #enter(state) {
     this.#state = state;
     this.#tell("state", state);
-  }
-
-  /** @param {Activity} activity */
-  #become(activity) {
-    if (this.#activity !== activity || activity === "listening") {
-      this.#activity = activity;
-      this.#tell("activity", activity);
-    }
   }
 
   /**

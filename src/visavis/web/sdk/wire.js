@@ -88,16 +88,19 @@ export function iceCandidate(candidate) {
   return { type: "webrtc.signaling.iceCandidate", data: { candidate: candidate.toJSON() } };
 }
 
+/** @typedef {{callId: string, responseId: string, name: string, args: unknown}} ToolCall */
+
 /**
  * A tool call, in any of the forms that servers of this protocol send.
  *
  * @param {ServerMessage} message
- * @returns {{callId: string, name: string, args: unknown}}
+ * @returns {ToolCall}
  */
 export function toolCall({ data, raw }) {
   const given = data.arguments ?? raw.arguments ?? {};
   return {
     callId: String(data.call_id ?? raw.call_id ?? ""),
+    responseId: String(data.response_id ?? raw.response_id ?? ""),
     name: String(data.name ?? data.function_name ?? raw.name ?? ""),
     args: typeof given === "string" ? parseArguments(given) : given,
   };
