@@ -46,7 +46,7 @@ def doctor(config: ConfigOption = None, assignments: SetOption = None) -> None:
 
 async def _run(settings: "Settings", tell: Callable[[str], None]) -> "list[Finding]":
     """Every check in turn; one that breaks or takes too long is a finding of its own."""
-    from visavis.cli import network_checks, system_checks
+    from visavis.cli import network_checks, provider_checks, system_checks
     from visavis.cli.findings import bad
 
     checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
@@ -58,6 +58,9 @@ async def _run(settings: "Settings", tell: Callable[[str], None]) -> "list[Findi
         ("codecs", lambda: _at_once(system_checks.codecs(settings))),
         ("media addresses", lambda: _all(network_checks.candidates(settings))),
         ("STUN and TURN", lambda: _all(network_checks.ice_servers(settings))),
+        ("models", lambda: _at_once(provider_checks.models())),
+        ("avatars", lambda: _all(provider_checks.avatars(settings))),
+        ("speech, hearing and thinking", lambda: _all(provider_checks.providers(settings))),
     ]
     findings: list[Finding] = []
     for name, check in checks:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,9 +14,9 @@ from numpy.typing import NDArray
 from visavis.cli.findings import Finding, bad, ok, warn
 from visavis.config import IceServerSettings, Settings, is_loopback
 from visavis.media.clock import MediaClock
-from visavis.media.ice import IceServer
-from visavis.media.peer import Peer, PeerError, PeerSettings
+from visavis.media.peer import Peer, PeerError
 from visavis.media.playout import Playout
+from visavis.server import peer_settings
 
 PATIENCE = 3.0
 """Seconds that a STUN or TURN server has to answer."""
@@ -37,16 +36,9 @@ class _Grey:
 
 async def candidates(settings: Settings) -> AsyncIterator[Finding]:
     """A peer makes its offer, with candidates on the addresses that the settings ask for."""
-    ice = settings.ice
-    peer_settings = PeerSettings(
-        ice_servers=tuple(_for_media(server) for server in ice.servers) if ice.gather_with_servers else (),
-        bind=settings.media_addresses,
-        public_address=ice.public_address,
-        ports=(ice.port_min, ice.port_max) if ice.port_min else None,
-    )
     clock = MediaClock()
     with ThreadPoolExecutor(1) as executor:
-        peer = Peer(peer_settings, _Grey(), Playout(clock), clock, executor)
+        peer = Peer(peer_settings(settings), _Grey(), Playout(clock), clock, executor)
         try:
             offer = await peer.offer()
         except PeerError as error:
@@ -56,17 +48,30 @@ async def candidates(settings: Settings) -> AsyncIterator[Finding]:
             return
         finally:
             await peer.close()
-    found = [line.split() for line in offer.splitlines() if line.startswith("a=candidate:")]
-    # Bundled sections repeat the same candidates.
-    kinds = Counter((fields[7], fields[4]) for fields in {tuple(fields) for fields in found})
-    shown = ", ".join(f"{address} ({kind})" for kind, address in kinds)
-    yield ok("media address", shown)
-    if not is_loopback(settings.server.host) and ice.public_address is None and all(_private(a) for _, a in kinds):
+    # The sections of the offer are bundled and repeat the same candidates: "foundation component udp priority address
+    # port typ kind" (RFC 8839).
+    fields = [line.split() for line in offer.splitlines() if line.startswith("a=candidate:")]
+    found = {candidate[4]: candidate[7] for candidate in fields}
+    yield ok("media address", ", ".join(f"{address} ({kind})" for address, kind in found.items()))
+    if not others_call(settings):
+        return
+    if all(is_loopback(address) for address in found):
+        yield bad(
+            "media from outside",
+            "only a loopback address is announced",
+            "set ice.bind_addresses (or ice.public_address) to the address that visitors reach",
+        )
+    elif all(ipaddress.ip_address(address).is_private for address in found):
         yield warn(
             "media from outside",
             "only private addresses are announced",
             "for visitors beyond this network set ice.public_address, or a TURN server in ice.servers",
         )
+
+
+def others_call(settings: Settings) -> bool:
+    """Whether visitors come from other machines, directly or by a proxy."""
+    return not is_loopback(settings.server.host) or settings.server.public_url is not None
 
 
 def udp_ports(settings: Settings) -> list[Finding]:
@@ -83,7 +88,7 @@ def udp_ports(settings: Settings) -> list[Finding]:
 
 async def ice_servers(settings: Settings) -> AsyncIterator[Finding]:
     """Each STUN and TURN server answers; a TURN server also accepts the credentials."""
-    if is_loopback(settings.server.host):
+    if not others_call(settings):
         yield ok("STUN and TURN", "not needed: only this machine can call")
         return
     for server in settings.ice.servers:
@@ -158,12 +163,3 @@ async def _relayed_address(parsed: dict[str, Any], server: IceServerSettings) ->
         return str(transport.get_extra_info("sockname")[0])
     finally:
         transport.close()
-
-
-def _for_media(server: IceServerSettings) -> IceServer:
-    credential = server.credential.get_secret_value() if server.credential is not None else None
-    return IceServer(server.urls, server.username, credential)
-
-
-def _private(address: str) -> bool:
-    return ipaddress.ip_address(address).is_private
