@@ -17,7 +17,8 @@ import uvicorn
 
 from visavis.cli.common import fail, settings_errors
 from visavis.config import Settings, is_wildcard
-from visavis.server import create_app
+from visavis.server import create_app, navtalk_settings
+from visavis.wire.navtalk.settings import uvicorn_options
 from visavis.wire.redaction import redact_logs
 
 logger = structlog.get_logger(__name__)
@@ -77,9 +78,7 @@ def run_server(settings: Settings, *, show_license: bool) -> None:
             lifespan="off",
             log_config=None,
             server_header=False,
-            ws_max_size=settings.server.max_message_bytes,
-            # Microphone sound does not compress, and each connection's compressor would cost memory and time.
-            ws_per_message_deflate=False,
+            **uvicorn_options(navtalk_settings(settings)),
             proxy_headers=True,
             forwarded_allow_ips=list(settings.server.trusted_proxies),
             timeout_graceful_shutdown=max(1, round(settings.server.shutdown_timeout)),

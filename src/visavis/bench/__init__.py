@@ -1,0 +1,1 @@
+"""``visavis bench``: measures a running server with real WebRTC peers. Figures, not verdicts."""

@@ -1,0 +1,199 @@
+"""The providers that the settings name: made, started and closed together, and shared by all sessions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from visavis.avatar.catalogue import Avatar
+from visavis.config import Settings, SettingsError
+from visavis.conversation.conversation import Parts, Role
+from visavis.language.brain import PersonaBrain
+from visavis.language.chat_completions import ChatCompletions, ChatTimeouts
+from visavis.language.knowledge import Knowledge, KnowledgeError
+from visavis.language.ports import ChatError, ChatModel, Tool
+from visavis.speech.auto_synthesizer import AutoSynthesizer
+from visavis.speech.espeak import EspeakSynthesizer
+from visavis.speech.fixed_turn import FixedTurnDetector
+from visavis.speech.flite import FliteSynthesizer
+from visavis.speech.known_phrases import KnownPhrases
+from visavis.speech.models import ModelError, ModelStore
+from visavis.speech.pocketsphinx import PocketsphinxRecognizer
+from visavis.speech.ports import Recognizer, SpeechError, Synthesizer, TurnDetector, Voice
+from visavis.speech.silero import SileroVad
+from visavis.speech.smart_turn import SmartTurn
+from visavis.speech.turn import AdaptiveTurnDetector
+
+log = structlog.get_logger(__name__)
+
+_DEFAULT_MODELS = {"whisper": "base", "transcriptions": "whisper-1", "openai": "tts-1"}
+
+
+class Providers:
+    """What all sessions of a server share. ``start`` before the first session, ``close`` after the last."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # It also tells the recognizer and the aligner how words are pronounced.
+        self._espeak = EspeakSynthesizer()
+        self.recognizer = _recognizer(settings, self._espeak)
+        self.synthesizer = _synthesizer(settings, self._espeak)
+        found = ModelStore().find("smart-turn") if settings.turn.detector == "adaptive" else None
+        self._smart_turn = SmartTurn(found) if found else None
+        self._chats: dict[str, ChatCompletions] = {}
+        self._brain = lru_cache(maxsize=64)(_brain)
+
+    async def start(self) -> None:
+        """Load everything, side by side. Raises ``SettingsError`` naming the part that cannot work."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_start("recognizer", self._settings.recognizer.provider, self._start_recognizer))
+            group.create_task(_start("speech", self._settings.speech.provider, self.synthesizer.start))
+            if self._smart_turn:
+                group.create_task(_start("turn", "adaptive", self._smart_turn.start))
+        if self._settings.chat.provider == "openai":
+            try:
+                await self._chat(self._settings.chat.model).check()
+            except ChatError as error:
+                # It may come up later; until then the avatar says that it cannot think.
+                log.warning("the language model does not answer", error=str(error))
+
+    async def close(self) -> None:
+        """Free everything. Idempotent."""
+        await self.recognizer.close()
+        await self.synthesizer.close()
+        await self._espeak.close()
+        if self._smart_turn:
+            await self._smart_turn.close()
+        for chat in self._chats.values():
+            await chat.close()
+
+    def parts(self, avatar: Avatar) -> Parts:
+        """A conversation's providers."""
+        return Parts(SileroVad(), self._turns(avatar), self.recognizer, self.chat(avatar), self.synthesizer)
+
+    def chat(self, avatar: Avatar) -> ChatModel:
+        """What the avatar thinks with. Raises ``KnowledgeError``."""
+        if self._settings.chat.provider == "openai":
+            return self._chat(avatar.persona.model or self._settings.chat.model)
+        return self._brain(avatar.name, avatar.persona.knowledge, avatar.updated)
+
+    def role(self, avatar: Avatar) -> Role:
+        """Who the avatar is, as the settings let it be."""
+        persona, settings = avatar.persona, self._settings
+        phrases = list(persona.phrases)
+        if persona.knowledge:
+            try:
+                phrases += Knowledge.load(persona.knowledge).phrases()
+            except KnowledgeError as error:
+                log.warning("an avatar's knowledge cannot be used", avatar=avatar.id, error=str(error))
+        return Role(
+            prompt=settings.chat.system_prompt or persona.prompt,
+            greeting=persona.greeting if settings.chat.greeting else "",
+            voice=Voice(persona.voice or settings.speech.voice, persona.language, persona.rate * settings.speech.rate),
+            tools=tuple(
+                Tool(str(tool["name"]), str(tool.get("description", "")), dict(tool.get("parameters", {})))
+                for tool in persona.tools
+            ),
+            phrases=tuple(dict.fromkeys(phrases)),
+            language=persona.language,
+        )
+
+    async def _start_recognizer(self) -> None:
+        await self._espeak.start()
+        await self.recognizer.start()
+
+    def _turns(self, avatar: Avatar) -> TurnDetector:
+        chosen = self._settings.turn
+        if chosen.detector == "fixed":
+            return FixedTurnDetector(chosen.silence_medium_ms / 1000)
+        detector = AdaptiveTurnDetector(avatar.persona.language, self._smart_turn)
+        return KnownPhrases(self.role(avatar).phrases, detector, seconds=chosen.silence_short_ms / 1000)
+
+    def _chat(self, model: str) -> ChatCompletions:
+        settings = self._settings.chat
+        if model not in self._chats:
+            self._chats[model] = ChatCompletions(
+                settings.base_url,
+                model,
+                api_key=_secret(settings.api_key),
+                accepts_images=settings.images,
+                temperature=settings.temperature,
+                max_tokens=settings.max_tokens,
+                timeouts=ChatTimeouts(settings.connect_timeout, settings.first_token_timeout, settings.stall_timeout),
+            )
+        return self._chats[model]
+
+
+def _brain(name: str, knowledge: Path | None, updated: datetime) -> PersonaBrain:
+    del updated  # part of the cache's key: a changed avatar is read again
+    return PersonaBrain(Knowledge.load(knowledge) if knowledge else Knowledge(), name=name)
+
+
+def _recognizer(settings: Settings, espeak: EspeakSynthesizer) -> Recognizer:
+    chosen = settings.recognizer
+    model = chosen.model or _DEFAULT_MODELS.get(chosen.provider, "")
+    match chosen.provider:
+        case "pocketsphinx":
+            return PocketsphinxRecognizer(workers=chosen.workers, pronounce=espeak.phonemes)
+        case "whisper":
+            from visavis.speech.whisper import WhisperRecognizer
+
+            return WhisperRecognizer(_pulled(model), workers=chosen.workers)
+        case "transcriptions":
+            from visavis.speech.transcriptions import TranscriptionsRecognizer
+
+            return TranscriptionsRecognizer(
+                chosen.base_url, model=model, api_key=_secret(chosen.api_key), timeout=chosen.timeout
+            )
+
+
+def _synthesizer(settings: Settings, espeak: EspeakSynthesizer) -> Synthesizer:
+    chosen = settings.speech
+    match chosen.provider:
+        case "auto":
+            return AutoSynthesizer()
+        case "espeak":
+            return EspeakSynthesizer()
+        case "flite":
+            return FliteSynthesizer()
+        case "piper":
+            from visavis.speech.piper import PiperSynthesizer
+
+            return PiperSynthesizer(_pulled(chosen.model))
+        case "openai":
+            from visavis.speech.alignment import SpeechAligner
+            from visavis.speech.audio_speech import AudioSpeechSynthesizer
+            from visavis.speech.lipsync import LipSync
+
+            remote = AudioSpeechSynthesizer(
+                chosen.base_url,
+                model=chosen.model or _DEFAULT_MODELS["openai"],
+                voice=chosen.voice,
+                api_key=_secret(chosen.api_key),
+                read_timeout=chosen.timeout,
+            )
+            return LipSync(remote, SpeechAligner(espeak))
+
+
+def _pulled(model: str) -> str:
+    """Where ``visavis models pull`` put a model; the name as it is for one that it does not know or have."""
+    try:
+        found = ModelStore().find(model)
+    except ModelError:
+        return model
+    return str(found) if found else model
+
+
+async def _start(section: str, provider: str, start: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await start()
+    except SpeechError as error:
+        raise SettingsError(f"{section}.provider {provider} cannot be used: {error}") from None
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""

@@ -1,0 +1,382 @@
+"""One visitor's call: prepared, connected, held and ended, with every wait bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import structlog
+
+from visavis.avatar.animation.animator import Animator
+from visavis.avatar.catalogue import Avatar, Catalogue
+from visavis.avatar.face import Renderer
+from visavis.avatar.package import AvatarPackage
+from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
+from visavis.conversation.stage import Stage
+from visavis.conversation.transparency import Transparency
+from visavis.language.ports import Image
+from visavis.media.clock import MediaClock
+from visavis.media.peer import CameraFrame, Peer, PeerError, PeerSettings, PeerState
+from visavis.media.playout import Playout
+from visavis.session.commands import (
+    AcceptAnswer,
+    AcceptOffer,
+    AddCandidate,
+    AddMessage,
+    AppendAudio,
+    ClearAudio,
+    Command,
+    CommitAudio,
+    Configure,
+    Respond,
+    SendImage,
+    SendText,
+    ToolResult,
+)
+from visavis.session.events import Answered, Created, Ended, Ending, Offered, Ready, SessionEvent
+from visavis.session.metrics import SessionMetrics
+from visavis.session.ports import IceServer, Notice
+from visavis.session.slots import Slot
+from visavis.speech.ports import VisemeEstimator
+from visavis.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+_EVENTS_HELD = 4096
+"""Events that wait for a wire that does not take them, before the session is given up."""
+_HISTORY_SECONDS = 0.3
+"""How long ``Ready`` waits for the client's answer, so that the history sent before it comes first."""
+_GREETING_SECONDS = 0.3
+"""From connected media to the greeting: the first pictures have arrived by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Limits in seconds; 0: none, where that is allowed."""
+
+    media: float = 20.0
+    """For media to come up."""
+    media_lost: float = 10.0
+    max_duration: float = 3600.0
+    idle: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What every session of a server is made with."""
+
+    catalogue: Catalogue
+    parts: Callable[[Avatar], Parts]
+    estimator: Callable[[], VisemeEstimator]
+    renderer: Callable[[AvatarPackage], Renderer]
+    peer: PeerSettings
+    pool: Executor
+    metrics: SessionMetrics
+    ice_servers: tuple[IceServer, ...]
+    conversation: ConversationSettings
+    timers: Timers
+    transparency_gap: float = 0.6
+
+
+class Session:
+    """A ``Call``: what a wire holds of one visitor."""
+
+    def __init__(
+        self,
+        session_id: str,
+        avatar: Avatar,
+        role: Role,
+        kit: Kit,
+        slot: Slot,
+        *,
+        transparent: bool = False,
+        notice: Notice | None = None,
+        on_end: Callable[["Session"], None],
+    ) -> None:
+        self._id = session_id
+        self._avatar = avatar
+        self._role = role
+        self._kit = kit
+        self._slot = slot
+        self._transparent = transparent
+        self._notice = notice
+        self._on_end = on_end
+        self._admitted = asyncio.get_running_loop().time()
+        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(_EVENTS_HELD)
+        self._ending: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
+        self._prepared = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._media = asyncio.Event()
+        self._tasks = Tasks()
+        self._runner: asyncio.Task[None] | None = None
+        self._conversation: Conversation | Transparency | None = None
+        self._peer: Peer | None = None
+        self._playout: Playout | None = None
+        self._lost: asyncio.TimerHandle | None = None
+        self._uncount: Callable[[], None] | None = None
+
+    @property
+    def id(self) -> str:
+        """See ``Call``."""
+        return self._id
+
+    @property
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """See ``Call``."""
+        return self._kit.ice_servers
+
+    @property
+    def notice(self) -> Notice | None:
+        """See ``Call``."""
+        return self._notice
+
+    async def events(self) -> AsyncIterator[SessionEvent]:
+        """See ``Call``."""
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+        try:
+            while True:
+                event = await self._events.get()
+                yield event
+                if isinstance(event, Ended):
+                    return
+        finally:
+            await self.leave()
+
+    async def leave(self, ending: Ending = Ending.NORMAL) -> None:
+        """See ``Call``."""
+        self._end(ending, _MESSAGES[ending])
+        if self._runner is None:
+            self._runner = asyncio.get_running_loop().create_task(self._free())
+        await asyncio.shield(self._runner)
+
+    async def handle(self, command: Command) -> None:
+        """See ``Call``."""
+        await self._prepared.wait()
+        if self._ending.done():
+            return
+        match command:
+            case AcceptAnswer() | AcceptOffer() | AddCandidate():
+                await self._signal(command)
+            case AppendAudio(pcm):
+                if self._conversation:
+                    self._conversation.push_audio(np.frombuffer(pcm, "<i2").astype(np.int16, copy=False))
+            case CommitAudio():
+                if self._conversation:
+                    self._conversation.commit_audio()
+            case ClearAudio():
+                if self._conversation:
+                    await self._conversation.clear_audio()
+            case _:
+                if isinstance(self._conversation, Conversation):
+                    _converse(self._conversation, command)
+
+    async def _signal(self, command: AcceptAnswer | AcceptOffer | AddCandidate) -> None:
+        peer = self._peer
+        if peer is None:
+            return
+        try:
+            match command:
+                case AcceptAnswer(sdp):
+                    await peer.answer(sdp)
+                    self._answered.set()
+                case AcceptOffer(sdp):
+                    self._emit(Answered(await peer.accept_offer(sdp)))
+                case AddCandidate(candidate, sdp_mid, sdp_mline_index):
+                    await peer.add_candidate(candidate, sdp_mid, sdp_mline_index)
+        except (PeerError, ValueError) as error:
+            # The client may try again; the media timer ends the call of one that does not get it right.
+            log.warning("signalling was refused", command=type(command).__name__, error=str(error))
+
+    async def _run(self) -> None:
+        try:
+            offer = await self._prepare()
+            self._emit(Offered(offer))
+            self._emit(Created(self._id))
+            self._tasks.spawn(self._begin())
+            self._tasks.spawn(self._watch_media())
+            self._tasks.spawn(self._watch_idleness())
+            if self._kit.timers.max_duration:
+                self._tasks.spawn(self._watch_duration())
+            ending, message = await self._ending
+        except Exception:
+            log.exception("the session failed")
+            ending, message = Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR]
+            self._end(ending, message)
+        self._emit(Ended(ending, message))
+        await self._free()
+
+    async def _prepare(self) -> str:
+        """The avatar's package, stage and conversation, and the offer."""
+        try:
+            package = await self._kit.catalogue.load(self._avatar)
+            clock = MediaClock()
+            self._playout = Playout(clock)
+            renderer = await asyncio.to_thread(self._kit.renderer, package)
+            stage = Stage(clock, self._playout, Animator(seed=hash(self._id)), renderer)
+            if self._transparent:
+                self._conversation = Transparency(
+                    stage, self._kit.estimator(), self._emit, gap=self._kit.transparency_gap
+                )
+            else:
+                self._conversation = Conversation(
+                    self._role,
+                    self._kit.parts(self._avatar),
+                    stage,
+                    self._emit,
+                    self._kit.metrics,
+                    self._kit.conversation,
+                )
+            looks = isinstance(self._conversation, Conversation) and self._conversation.accepts_images
+            peer = Peer(
+                self._kit.peer,
+                stage,
+                self._playout,
+                clock,
+                self._kit.pool,
+                on_state=self._peer_changed,
+                on_camera=self._camera if looks else None,
+            )
+            self._peer = peer
+            self._uncount = self._kit.metrics.follow(peer.stats)
+            return await peer.offer()
+        finally:
+            self._prepared.set()
+
+    async def _begin(self) -> None:
+        try:
+            async with asyncio.timeout(_HISTORY_SECONDS):
+                await self._answered.wait()
+        except TimeoutError:
+            log.debug("the client's answer is late")
+        self._emit(Ready())
+        await self._media.wait()
+        self._kit.metrics.connected(asyncio.get_running_loop().time() - self._admitted)
+        await asyncio.sleep(_GREETING_SECONDS)
+        if isinstance(self._conversation, Conversation):
+            self._conversation.begin()
+
+    async def _watch_media(self) -> None:
+        try:
+            async with asyncio.timeout(self._kit.timers.media):
+                await self._media.wait()
+        except TimeoutError:
+            self._end(Ending.MEDIA_FAILED, "The connection for picture and sound did not come up.")
+
+    async def _watch_duration(self) -> None:
+        await asyncio.sleep(self._kit.timers.max_duration)
+        self._end(Ending.SESSION_TIMEOUT, "The longest allowed time of a conversation has passed.")
+
+    async def _watch_idleness(self) -> None:
+        limit = self._kit.timers.idle
+        loop = asyncio.get_running_loop()
+        await self._media.wait()
+        while limit and self._conversation:
+            since = self._conversation.quiet_since
+            remaining = limit if since is None else since + limit - loop.time()
+            if remaining <= 0:
+                self._end(Ending.SESSION_TIMEOUT, "Nobody has said anything for a while.")
+                return
+            await asyncio.sleep(remaining)
+
+    def _camera(self, frame: CameraFrame) -> None:
+        self._tasks.spawn(self._show(frame))
+
+    async def _show(self, frame: CameraFrame) -> None:
+        """The visitor's camera is context for the model."""
+        picture = await asyncio.get_running_loop().run_in_executor(self._kit.pool, _jpeg, frame)
+        if isinstance(self._conversation, Conversation):
+            self._conversation.send_image(picture)
+
+    def _peer_changed(self, state: PeerState) -> None:
+        log.debug("media", state=state.value)
+        if self._lost:
+            self._lost.cancel()
+            self._lost = None
+        match state:
+            case PeerState.CONNECTED:
+                self._media.set()
+            case PeerState.LOST:
+                self._lost = asyncio.get_running_loop().call_later(
+                    self._kit.timers.media_lost,
+                    self._end,
+                    Ending.MEDIA_FAILED,
+                    "The connection for picture and sound was lost.",
+                )
+            case PeerState.FAILED:
+                self._end(Ending.MEDIA_FAILED, _MESSAGES[Ending.MEDIA_FAILED])
+            case PeerState.CLOSED:
+                self._end(Ending.NORMAL, _MESSAGES[Ending.NORMAL])
+            case _:
+                pass
+
+    def _emit(self, event: SessionEvent) -> None:
+        try:
+            self._events.put_nowait(event)
+        except asyncio.QueueFull:
+            if isinstance(event, Ended):
+                # Nobody reads; the end must be found by whoever begins to.
+                self._events.get_nowait()
+                self._events.put_nowait(event)
+            else:
+                self._end(Ending.BACKEND_ERROR, "The client does not take its events.")
+
+    def _end(self, ending: Ending, message: str) -> None:
+        if not self._ending.done():
+            self._ending.set_result((ending, message))
+
+    async def _free(self) -> None:
+        # The place is free at once for whoever comes next; what is left to close costs little.
+        self._slot.release()
+        self._prepared.set()
+        if self._lost:
+            self._lost.cancel()
+        await self._tasks.close()
+        try:
+            if self._conversation:
+                await self._conversation.close()
+            if self._peer:
+                await self._peer.close()
+            elif self._playout:
+                self._playout.close()
+        finally:
+            if self._uncount:
+                self._uncount()
+            ending, _ = self._ending.result()
+            self._kit.metrics.ended(ending)
+            self._conversation = self._peer = self._playout = None
+            self._on_end(self)
+            log.info("session ended", ending=ending.value)
+
+
+def _jpeg(frame: CameraFrame) -> Image:
+    picture = cv2.cvtColor(frame.picture, cv2.COLOR_YUV2BGR_I420)
+    return Image("image/jpeg", cv2.imencode(".jpg", picture)[1].tobytes())
+
+
+def _converse(conversation: Conversation, command: Command) -> None:
+    match command:
+        case Configure(voice, prompt, tools, extend_tools):
+            conversation.configure(voice=voice, prompt=prompt, tools=tools, extend_tools=extend_tools)
+        case AddMessage(text, role, images):
+            conversation.add_message(text, role=role, images=images)
+        case SendText(text, reply):
+            conversation.send_text(text, reply=reply)
+        case SendImage(image, reply):
+            conversation.send_image(image, reply=reply)
+        case ToolResult(call_id, output, reply):
+            conversation.add_result(call_id, output, reply=reply)
+        case Respond():
+            conversation.respond()
+        case _:
+            pass
+
+
+_MESSAGES = {
+    Ending.NORMAL: "The conversation is over.",
+    Ending.SESSION_TIMEOUT: "The conversation has timed out.",
+    Ending.MEDIA_FAILED: "The connection for picture and sound failed.",
+    Ending.CONVERSATION_ENDED: "The conversation was ended.",
+    Ending.BACKEND_ERROR: "Something went wrong on the server.",
+}
