@@ -29,6 +29,7 @@ from visavis.language.spoken import SpokenText, speakable
         ("See [the shop](https://example.com/shop?a=1) now.", "See the shop now."),
         ("See [the wiki](https://en.example.org/wiki/A_(b)) now.", "See the wiki now."),
         ("A picture: ![a red cat](cat.png) here.", "A picture: a red cat here."),
+        ("See [**the** 😀 shop](https://example.com) now.", "See the shop now."),
         ("See [this][ref] there.", "See this there."),
         ("He said [sic] so.", "He said [sic] so."),
         ("Go to https://www.example.com/a/b?c=d#e.", "Go to example.com."),

@@ -83,7 +83,7 @@ def _first_cut(text: str, *, first: bool, final: bool) -> int | None:
             return _soft_cut(text, start)
         char = text[at]
         if char == "\n":
-            return at
+            return len(text[:at].rstrip())
         if char in _TERMINATORS or char in _WIDE_TERMINATORS:
             end = _end_of_marks(text, at)
             if end == len(text) and not final:
@@ -176,7 +176,7 @@ def _soft_cut(text: str, start: int) -> int:
     for marks, least in ((_CLAUSE_MARKS, MAX_PIECE // 3), ("", MAX_PIECE // 3)):
         for at in range(limit - 1, start + least, -1):
             if text[at].isspace() and (not marks or text[at - 1] in marks):
-                return at
+                return len(text[:at].rstrip())
             if marks and text[at - 1] in _WIDE_CLAUSE_MARKS:
                 return at
     while limit > start + 1 and unicodedata.combining(text[limit]):

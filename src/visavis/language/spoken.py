@@ -2,6 +2,7 @@
 
 import html
 import re
+import string
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ _HOLD: Final = 400
 """Characters that are held back at most for a construct to end (a link, a tag); then it is no construct."""
 
 _LINE_MARK: Final = re.compile(
-    r"[ \t]*(?:#{1,6}[ \t]+|[-*+•▪◦‣][ \t]+|>[ \t]?|(?P<fence>```+|~~~+)(?P<info>[^\n`]*)|"
+    r"[ \t]*(?:#{1,6}[ \t]+|[-*+•▪◦‣][ \t]+|>[ \t]?|(?P<fence>```+|~~~+)(?P<info>[^\n`]*)(?=\n|$)|"
     r"(?P<rule>(?:[-*_=|:][ \t]*){3,}(?=\n|$)))"
 )
 # What at a line's start may yet become one of the marks above.
@@ -54,6 +55,7 @@ class SpokenText:
         self._last = "\n"
         self._blank = False
         self._took_out = False
+        self._again = ""
 
     def push(self, delta: str) -> str:
         """Take more text; returns what of it can be said by now."""
@@ -73,7 +75,8 @@ class SpokenText:
             if taken is None:
                 break
             size, text = taken
-            self._held = self._held[size:]
+            self._held = self._again + self._held[size:]
+            self._again = ""
             self._took_out = self._took_out or (size > 0 and not text)
             out.append(self._emit(text))
         return "".join(out)
@@ -108,11 +111,11 @@ class SpokenText:
         if char == "\\":
             if len(held) == 1 and not final:
                 return None
-            return (2, held[1]) if len(held) > 1 and not held[1].isalnum() and not held[1].isspace() else (1, "")
+            return (2, held[1]) if held[1:2] and held[1] in string.punctuation else (1, "")
         if char == "|":
             self._took_out = True
             return 1, ", " if self._last.isalnum() else " "
-        return 1, "" if _PICTURE.match(char) else char
+        return 1, char
 
     def _line(self, held: str, *, final: bool) -> tuple[int, str] | None:
         """The marks at a line's start."""
@@ -121,6 +124,8 @@ class SpokenText:
         if end < 0 and not final and _MAYBE_MARK.fullmatch(line):
             return None
         found = _LINE_MARK.match(line)
+        if found is not None and found.end() == len(held) and not final:
+            return None  # a blank more would belong to it
         self._line_start = False
         if self._fence:
             closing = found is not None and (found["fence"] or "").startswith(self._fence)
@@ -134,8 +139,7 @@ class SpokenText:
             self._fence = found["fence"]
             self._silent = found["info"].strip().casefold() not in _PROSE_FENCES
             return len(line), ""
-        if not found["rule"] and found.end() < len(held):
-            self._line_start = True  # "> - item": one mark may follow another
+        self._line_start = not found["rule"]  # "> - item": one mark may follow another
         return found.end(), ""
 
     def _emphasis(self, held: str, *, final: bool) -> tuple[int, str] | None:
@@ -175,7 +179,8 @@ class SpokenText:
             return 1, held[0]
         if found["target"] is None and held[found.end() - 1] == "]" and "][" not in found.group() and held[0] == "[":
             return 1, "["  # plain brackets
-        return found.end(), found["text"] if not _URL.match(found["text"]) else _host(found["text"])
+        self._again = found["text"]  # which may hold mark-up of its own
+        return found.end(), ""
 
     @staticmethod
     def _open_target(held: str, found: re.Match[str]) -> bool:
@@ -219,7 +224,9 @@ class SpokenText:
         """``text`` as it goes out: blanks that taken-out parts left together become one."""
         out: list[str] = []
         for char in text:
-            if char == "\n":
+            if _PICTURE.match(char):
+                self._took_out = True
+            elif char == "\n":
                 self._blank = False
                 if self._last != "\n":
                     out.append("\n")
