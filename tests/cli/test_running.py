@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import asyncio, sys, types
+import asyncio
 from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
 from visavis.config import Settings, SettingsError
@@ -45,7 +45,8 @@ async def forever():
 async def fails():
     raise SettingsError("speech.provider piper cannot be used: there is no model")
 
-sys.modules["visavis.server"] = types.SimpleNamespace(create_app=create_app, peer_settings=None)
+import visavis.server
+visavis.server.create_app = create_app
 import typer
 from visavis.cli.running import run_server
 
