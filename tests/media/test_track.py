@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from tests.media import libopus
 from tests.media.scene import Scene, speech
 from tests.virtual_time import run_virtual
 
@@ -230,5 +231,41 @@ def test_a_pool_that_was_shut_down_ends_the_track_quietly(pool: Executor) -> Non
         pool.shutdown()
         with pytest.raises(MediaStreamError):
             await track.recv()
+
+    run_virtual(scenario())
+
+
+@pytest.mark.skipif(libopus.find() is None, reason="PyAV brings no libopus of its own")
+def test_long_silence_is_not_encoded_and_stays_silent_and_speech_after_it_is_whole() -> None:
+    async def scenario() -> None:
+        clock = MediaClock()
+        playout = Playout(clock)
+        track = AudioTrack(playout, clock, Inline())
+        sent = speech(1.0)
+        playout.append(sent)
+        decoder = libopus.Decoder()
+        heard: list[np.ndarray] = []
+        while clock.now() < 5.0:
+            heard.append(decoder.decode(bytes(await track.recv())))
+        encoded = track._encoder.encode  # type: ignore[method-assign]
+
+        def forbidden(pcm: np.ndarray, pts: int) -> bytes:
+            raise AssertionError("silence that has settled is not encoded")
+
+        track._encoder.encode = forbidden  # type: ignore[method-assign]
+        for _ in range(100):
+            heard.append(decoder.decode(bytes(await track.recv())))
+        track._encoder.encode = encoded  # type: ignore[method-assign]
+        assert np.abs(np.concatenate(heard[-200:])).max() <= 8
+        at = playout.append(sent)
+        start = len(heard)
+        while clock.now() < at + 1.2:
+            heard.append(decoder.decode(bytes(await track.recv())))
+        decoder.close()
+        begin = round(at / 0.02)
+        first, again = np.concatenate(heard[3:53]), np.concatenate(heard[begin : begin + 50])
+        assert np.corrcoef(first, again)[0, 1] > 0.8
+        assert not any(np.abs(chunk).max() > 1.3 * np.abs(sent).max() for chunk in heard[start : start + 6])
+        await track.close()
 
     run_virtual(scenario())

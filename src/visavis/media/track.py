@@ -39,6 +39,9 @@ PACKET_TICKS = AUDIO_CLOCK // 50
 AUDIO_BEHIND = 1.0
 """Seconds that the sound may be behind (the process was held up) before it is cut instead of sent in a burst."""
 
+SETTLED = 25
+"""Silent packets in a row after which the encoder has nothing left to say: the last one is sent again and again."""
+
 KEYFRAME_GAP = 0.5
 """Seconds between two keyframes on request: at most two a second."""
 
@@ -92,6 +95,8 @@ class AudioTrack(_PooledTrack):
         self._playout = playout
         self._encoder = OpusEncoder()
         self._index = 0
+        self._silent = 0
+        self._silence = b""
         self.skipped = 0
         """Packets that were left out because the process had been held up for more than ``AUDIO_BEHIND``."""
 
@@ -109,7 +114,11 @@ class AudioTrack(_PooledTrack):
             self.skipped += missed
         index, self._index = self._index, self._index + 1
         pcm = self._playout.pull(AUDIO_PACKET)
-        data = await self._in_pool(self._encoder.encode, pcm, index * PACKET_TICKS)
+        self._silent = 0 if pcm.any() else self._silent + 1
+        if self._silent > SETTLED:
+            data = self._silence
+        else:
+            data = self._silence = await self._in_pool(self._encoder.encode, pcm, index * PACKET_TICKS)
         self.sent_until = index * PACKET_SECONDS - self._encoder.lookahead
         return _packet(data, index * PACKET_TICKS, AUDIO_TIME_BASE)
 
