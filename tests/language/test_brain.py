@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import visavis
 from visavis.language.brain import PersonaBrain
@@ -212,6 +214,47 @@ async def test_a_follow_up_question() -> None:
     assert ANSWERS[told] == "What are your opening hours?"
 
 
+class Meanings:
+    """An encoder that knows the meaning of two sentences."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        self.encoded += len(sentences)
+        alike = ("when do you open", "is the gate unlocked in the morning")
+        return np.array([[sentence in alike, sentence not in alike] for sentence in sentences], np.float32) * [1, 0.3]
+
+
+class BrokenMeanings:
+    """An encoder that fails."""
+
+    def encode(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        raise ValueError("no memory")
+
+
+async def test_an_encoder_finds_what_has_no_word_in_common() -> None:
+    encoder = Meanings()
+    learned = PersonaBrain(MUSEUM, encoder=encoder)
+    await learned.start()
+    await learned.start()
+    assert encoder.encoded == sum(1 + len(entry.phrasings) for entry in MUSEUM.entries)
+    request = ChatRequest((ChatMessage("user", "is the gate unlocked in the morning"),))
+    assert ANSWERS[said([event async for event in learned.stream(request)])] == "What are your opening hours?"
+    assert said([event async for event in brain(MUSEUM).stream(request)]) not in ANSWERS
+    await learned.close()
+
+
+async def test_an_encoder_learns_in_the_background_and_may_fail() -> None:
+    for encoder in (Meanings(), BrokenMeanings()):
+        learning = PersonaBrain(MUSEUM, encoder=encoder)
+        request = ChatRequest((ChatMessage("user", "where are the toilets"),))
+        for _ in range(2):
+            assert ANSWERS[said([event async for event in learning.stream(request)])] == "Where are the toilets?"
+        await learning.close()
+        await learning.close()
+
+
 # --- small talk
 
 
@@ -274,6 +317,22 @@ async def test_a_name_and_a_question_in_one_breath() -> None:
 @pytest.mark.parametrize("text", ["I am hungry", "I'm not sure", "call me later", "this is great"])
 async def test_what_is_no_name_is_not_taken_for_one(text: str) -> None:
     assert "your name" not in (await Visit().says(text, "what is my name")).replace("told me your name", "")
+
+
+async def test_a_hello_after_its_greeting_is_no_second_introduction() -> None:
+    visit = Visit()
+    await visit.answer()
+    assert "Welcome" not in await visit.says("hello")
+
+
+async def test_it_may_be_called_by_its_name() -> None:
+    for text in ("Marla, where are the toilets?", "hey marla where are the toilets", "where are the toilets marla"):
+        assert ANSWERS[await Visit().says(text)] == "Where are the toilets?"
+
+
+async def test_the_last_part_of_a_name_is_its_name() -> None:
+    events = PersonaBrain(Knowledge(), name="house.Vera").stream(ChatRequest((ChatMessage("user", "who are you"),)))
+    assert "I am Vera," in said([event async for event in events])
 
 
 async def test_it_greets_when_it_is_to_speak_first() -> None:
@@ -382,6 +441,19 @@ async def test_a_result_is_told(output: str, told: str) -> None:
     visit = Visit(tools=[WEATHER])
     await visit.calls("what is the weather in Paris")
     assert await visit.result(output) == told
+
+
+async def test_a_result_that_stands_before_other_words_is_told() -> None:
+    visit = Visit(tools=[WEATHER])
+    call = ToolCall("c1", "get_weather", "{}")
+    visit.history += [
+        ChatMessage("user", "weather in Paris"),
+        ChatMessage("assistant", tool_calls=(call,)),
+        ChatMessage("tool", "It rains.", call_id="c1"),
+        ChatMessage("assistant", "Hello, Bob."),
+    ]
+    assert said(await visit.answer()) == "It rains."
+    assert said(await visit.answer()) != "It rains."
 
 
 async def test_a_long_result_is_cut_at_a_sentence() -> None:

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from visavis.language import other_languages
 from visavis.language.history import History, is_heard_part
 from visavis.language.knowledge import Entry, Knowledge
@@ -22,6 +24,7 @@ from visavis.language.small_talk import (
     FUNCTIONAL,
     REPLIES,
     Intent,
+    addressed,
     misheard_small_talk,
     plain,
     small_talk,
@@ -30,8 +33,10 @@ from visavis.language.small_talk import (
 )
 from visavis.language.tool_arguments import direct, fill, properties
 from visavis.language.tool_choice import SURE, Choice, choose, complete, ends_conversation, question, request_words
-from visavis.language.tool_results import say_result
+from visavis.language.tool_results import DONE, say_result
 from visavis.language.words import content_words
+
+log = structlog.get_logger(__name__)
 
 _BY_HEART: Final = 0.8
 """A score of an entry that comes before small talk: the visitor said nearly what the author foresaw."""
@@ -60,14 +65,15 @@ class PersonaBrain:
 
         Args:
             knowledge: what it talks about.
-            name: what it calls itself.
+            name: what it calls itself; of a name like ``house.Vera`` the last part.
             encoder: e.g. ``MiniLm``; without it questions are found by their words.
             now: the clock, with the time zone that is to be told; the machine's by default.
         """
         self._knowledge = knowledge
-        self._name = name
+        self._name = name.rpartition(".")[2].strip()
         self._encoder = encoder
         self._learnt = False
+        self._learning: asyncio.Task[None] | None = None
         self._now = now or (lambda: datetime.now().astimezone())
         self._index = Index(
             [
@@ -82,26 +88,43 @@ class PersonaBrain:
         return False
 
     async def start(self) -> None:
-        """Let the encoder learn the knowledge (in a thread; seconds). Nothing to do without an encoder."""
-        if self._encoder is not None and not self._learnt:
-            await asyncio.to_thread(self._index.learn, self._encoder)
-            self._learnt = True
+        """Let the encoder learn the knowledge (in a thread; seconds). Nothing to do without an encoder.
+
+        Where it was not called, the first question begins it in the background.
+        """
+        if self._encoder is not None:
+            if self._learning is None:
+                self._learning = asyncio.create_task(self._learn(self._encoder))
+            await asyncio.shield(self._learning)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """Answer; see ``ChatModel.stream``. Never raises ``ChatError``."""
+        if self._encoder is not None and self._learning is None:
+            self._learning = asyncio.create_task(self._learn(self._encoder))
         for event in await self._answer(request):
             yield event
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Wait for the encoder, where it still learns. Idempotent."""
+        if self._learning is not None:
+            await asyncio.wait([self._learning])
+
+    async def _learn(self, encoder: SentenceEncoder) -> None:
+        try:
+            await asyncio.to_thread(self._index.learn, encoder)
+        except Exception:
+            log.exception("the encoder failed; questions are found by their words alone")
+            return
+        self._learnt = True
 
     async def _answer(self, request: ChatRequest) -> Answer:
         history = History.of(request)
         last = history.last
         if last is None or last.role == "assistant":
-            return [_say(self._scripted(history, "go_on" if history.answers else "greeting"))]
+            late = self._late_results(history)
+            return [_say(late or self._scripted(history, "go_on" if history.answers else "greeting"))]
         if last.role == "tool":
-            return self._tool_result(history, request)
+            return self._tool_result(history)
         if last.images and len(content_words(last.text)) < 1:
             return [_say(self._scripted(history, "picture"))]
         if not last.text.strip():
@@ -118,16 +141,27 @@ class PersonaBrain:
             return answer if already else [_say(f"{told}\n"), *answer]
         return await self._to_user(history, request)
 
-    def _tool_result(self, history: History, request: ChatRequest) -> Answer:
+    def _tool_result(self, history: History) -> Answer:
         """Speak about the results that came last; nothing is left to say after the conversation was ended."""
-        names = {call.call_id: call.name for message in history.messages for call in message.tool_calls}
+        names = history.tool_names
         outputs: list[str] = []
         for message in reversed(history.messages):
             if message.role != "tool":
                 break
-            if not ends_conversation(Tool(names.get(message.call_id, ""))):
+            if not ends_conversation(names.get(message.call_id, "")):
                 outputs.insert(0, message.text)
         return [_say(" ".join(dict.fromkeys(say_result(output) for output in outputs)))] if outputs else []
+
+    def _late_results(self, history: History) -> str:
+        """What came back from tools, stands before the last answer in the history, and was not told yet."""
+        names = history.tool_names
+        told = [plain(answer) for answer in history.answers]
+        results = [
+            say_result(message.text)
+            for message in history.messages
+            if message.role == "tool" and not ends_conversation(names.get(message.call_id, ""))
+        ]
+        return next((result for result in reversed(results) if result != DONE and plain(result) not in told), "")
 
     async def _to_user(self, history: History, request: ChatRequest) -> Answer:
         assert history.last is not None
@@ -188,7 +222,9 @@ class PersonaBrain:
         """The entry that fits best: the whole utterance or one of its sentences."""
         sentences = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
         asked = [text, *sentences] if len(sentences) > 1 else [text]
-        asked = list(dict.fromkeys([plain(text), *(without_fillers(plain(part)) for part in asked[:6])]))
+        said = addressed(text, self._name)
+        parts = [without_fillers(addressed(part, self._name)) for part in asked[:6]]
+        asked = list(dict.fromkeys([said, *parts]))
         encoder = self._encoder if self._learnt else None
         if encoder is None:
             found = [self._index.search(part) for part in asked]
@@ -242,14 +278,16 @@ class PersonaBrain:
             case "can_you_see_me":
                 return [_say(self._scripted(history, "picture"))]
             case "greeting":
-                return [_say(self._scripted(history, "greeting_again" if history.answers else "greeting"))]
+                if history.answers:  # it has introduced itself
+                    return [_say(history.pick(REPLIES["greeting"]))]
+                return [_say(self._scripted(history, "greeting"))]
             case _:
                 return [_say(self._scripted(history, intent))]
 
     def _goodbye(self, history: History, request: ChatRequest) -> Answer:
         """Say goodbye, and hang up where a tool can."""
         answer: Answer = [_say(self._scripted(history, "goodbye"))]
-        ending = next((tool for tool in request.tools if ends_conversation(tool)), None)
+        ending = next((tool for tool in request.tools if ends_conversation(tool.name)), None)
         if ending is not None:
             choice = complete(ending, {}, 1.0)
             reasons = {
@@ -341,8 +379,7 @@ class PersonaBrain:
     def _scripted(self, history: History, name: str) -> str:
         """A wording for an occasion: the author's where there is one."""
         own: dict[str, tuple[str, ...]] = {**self._knowledge.scripted}
-        key = "greeting" if name == "greeting_again" and "greeting" not in own else name
-        return history.pick(own.get(key) or REPLIES[name])
+        return history.pick(own.get(name) or REPLIES[name])
 
 
 def _asked_for(said: str, tools: tuple[Tool, ...]) -> tuple[Tool, str] | None:

@@ -20,6 +20,7 @@ class AnswerReader:
         self._thoughts = ReasoningFilter()
         self._calls = ToolCallAssembler()
         self._told = False
+        self._answered = False
         self.begun = False
         self.finished = False
 
@@ -35,21 +36,25 @@ class AnswerReader:
         self._told = self._told or bool(events)
         return events
 
-    def finish(self, *, may_be_empty: bool) -> list[ChatEvent]:
-        """The answer has ended: what was held back, and the whole tool calls. Raises ``ChatError`` (``BROKEN``)."""
+    def finish(self) -> list[ChatEvent]:
+        """The answer has ended: what was held back, and the whole tool calls.
+
+        Raises ``ChatError`` (``BROKEN``) where it was none. One without words is one: a model may have nothing to say.
+        """
         held = self._thoughts.flush()
         events: list[ChatEvent] = [TextDelta(held)] if held else []
         try:
             events += self._calls.finish()
         except ValueError as error:
             raise ChatError(ChatErrorKind.BROKEN, f"the model broke a tool call: {error}") from None
-        if not events and not self._told and not may_be_empty:
-            raise ChatError(ChatErrorKind.BROKEN, "the model gave an empty answer")
+        if not self._answered:
+            raise ChatError(ChatErrorKind.BROKEN, "the server's answer holds no choice of the model")
         return events
 
     def _choice(self, choice: JsonObject) -> list[ChatEvent]:
         if choice.get("index") not in (0, None):
             return []
+        self._answered = True
         events: list[ChatEvent] = []
         said = choice.get("delta") or choice.get("message")
         if isinstance(said, Mapping):

@@ -158,7 +158,6 @@ class ChatCompletions:
     async def _attempt(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """Ask once. Raises ``AttemptFailed``."""
         body = request_body(self._model, request, images=self._images, tools=self._tools) | self._options
-        may_be_empty = bool(request.messages) and request.messages[-1].role == "tool"
         reader = AnswerReader()
         response: httpx.Response | None = None
         first_by = time.monotonic() + self._timeouts.first_token
@@ -173,7 +172,7 @@ class ChatCompletions:
                 async for payload in payloads:
                     for event in reader.push(payload):
                         yield event
-            for event in reader.finish(may_be_empty=may_be_empty):
+            for event in reader.finish():
                 yield event
             await _drain(chunks)
         except TimeoutError:

@@ -35,6 +35,11 @@ class History:
         told = (told_name(message.text)[0] for message in reversed(self.messages) if message.role == "user")
         return next(filter(None, told), "")
 
+    @property
+    def tool_names(self) -> dict[str, str]:
+        """The names of the tools that were called, by the calls' ids."""
+        return {call.call_id: call.name for message in self.messages for call in message.tool_calls}
+
     def questions_before(self) -> tuple[str, ...]:
         """What the visitor said before the last message, the latest first."""
         return tuple(

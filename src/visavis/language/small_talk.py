@@ -190,7 +190,6 @@ REPLIES: Final[dict[str, tuple[str, ...]]] = {
         "Hi there! How can I help you?",
         "Hello! Ask me anything you like.",
     ),
-    "greeting_again": ("Hello again! What would you like to know?", "Hi! I am still here."),
     "goodbye": ("Goodbye! It was nice talking to you.", "Goodbye, and see you soon!", "Bye! Have a nice day."),
     "thanks": ("You are welcome.", "My pleasure.", "Any time."),
     "how_are_you": ("I am fine, thank you. What can I do for you?", "Very well, thank you for asking. How can I help?"),
@@ -244,6 +243,17 @@ def without_fillers(text: str) -> str:
     return rest.strip() or text
 
 
+def addressed(text: str, persona: str) -> str:
+    """``text`` as plain words, without the persona's name in front or at the end ("Vera, who are you")."""
+    said, name = plain(text), plain(persona)
+    if name:
+        said = (
+            re.sub(rf"^(?:(?:hey|hi|hello|okay|so) )?{re.escape(name)}\b(?! is\b)\s*|\s*\b{re.escape(name)}$", "", said)
+            or said
+        )
+    return said
+
+
 def _peelings(said: str) -> list[str]:
     """``said``, and what is left of it as one filler after the other is taken off, first in front, then at the end."""
     left = [said]
@@ -254,9 +264,9 @@ def _peelings(said: str) -> list[str]:
 
 def small_talk(text: str, persona: str = "") -> Intent | None:
     """What the utterance ``text`` is, if it is small talk; ``persona`` may be addressed by name."""
-    said = _HESITATION.sub("", plain(text)).strip()
-    if persona:
-        said = " ".join(re.sub(rf"\b{re.escape(plain(persona))}\b", " ", said).split())
+    said = _HESITATION.sub("", addressed(text, persona)).strip()
+    if persona and said == plain(persona):
+        return "greeting"
     if not said:
         return "greeting" if text.strip() else None
     for candidate in _peelings(said):

@@ -41,9 +41,9 @@ class Choice:
     missing: tuple[str, ...]
 
 
-def ends_conversation(tool: Tool) -> bool:
+def ends_conversation(tool_name: str) -> bool:
     """Whether a tool's name says that it ends the conversation (``end_conversation``, ``hangUp`` …)."""
-    named = words(spaced(tool.name))
+    named = words(spaced(tool_name))
     return 0 < len(named) <= 3 and bool(_ENDING_VERBS & set(named)) and bool(_CALL_NOUNS & set(named))
 
 
@@ -62,7 +62,7 @@ def choose(text: str, tools: Sequence[Tool], intents: Sequence[ToolIntent], name
                 tool, fill(tool.parameters, text, request_words(tool), name) | intent.arguments | caught, 1.0
             )
     rated = [complete(tool, fill(tool.parameters, text, request_words(tool), name), 0.0) for tool in tools]
-    scored = [complete(c.tool, c.arguments, _score(text, c)) for c in rated if not ends_conversation(c.tool)]
+    scored = [complete(c.tool, c.arguments, _score(text, c)) for c in rated if not ends_conversation(c.tool.name)]
     best = max(scored, key=lambda choice: (choice.score, -len(choice.missing)), default=None)
     return best if best is not None and best.score >= WANTED else None
 

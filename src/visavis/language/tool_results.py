@@ -7,12 +7,15 @@ from typing import Final, cast
 from visavis.language.tool_arguments import spaced
 from visavis.language.words import words
 
+DONE: Final = "Done."
+"""Said of a result that holds nothing to tell."""
+
 _MAX_SPOKEN: Final = 400
 _MAX_FIELDS: Final = 5
 _MAX_ITEMS: Final = 5
 _SPEAKING: Final = ("message", "text", "answer", "result", "summary", "output", "response", "content", "description")
 _SILENT: Final = frozenset(["id", "type", "status", "success", "ok", "code", "timestamp", "url", "uuid", "object"])
-_DONE: Final = frozenset(["", "ok", "okay", "done", "success", "succeeded", "true", "null", "none", "{}"])
+_NOTHING: Final = frozenset(["", "ok", "okay", "done", "success", "succeeded", "true", "null", "none", "{}"])
 _LONG: Final = {"temp": "temperature", "min": "minimum", "max": "maximum", "qty": "quantity", "num": "number"}
 _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -20,8 +23,8 @@ _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", 
 def say_result(output: str) -> str:
     """A sentence or two about a tool's output."""
     text = output.strip()
-    if text.casefold() in _DONE:
-        return "Done."
+    if text.casefold() in _NOTHING:
+        return DONE
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -33,7 +36,7 @@ def _say(value: object) -> str:
     if value == []:
         return "I found nothing."
     if value is None or value is True or value == {}:
-        return "Done."
+        return DONE
     if value is False:
         return "That did not work, I am sorry."
     if isinstance(value, Mapping):
@@ -64,7 +67,7 @@ def _say_object(fields: Mapping[str, object]) -> str:
         if name.casefold() not in _SILENT and told not in (None, ""):
             facts.append(f"the {_label(name)} {'are' if several else 'is'} {_spoken(cast(object, told))}")
     if not facts:
-        return "Done."
+        return DONE
     return _sentence(
         ", ".join(facts[: _MAX_FIELDS - 1]) + (f", and {facts[_MAX_FIELDS - 1]}" if len(facts) >= _MAX_FIELDS else "")
     )
@@ -126,6 +129,6 @@ def _sentence(text: str) -> str:
         cut = max(text.rfind(mark, 0, _MAX_SPOKEN) for mark in (". ", "! ", "? "))
         text = text[: cut + 1] if cut > 0 else text[: text.rfind(" ", 0, _MAX_SPOKEN)] + " …"
     if not text:
-        return "Done."
+        return DONE
     text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?…\"'”)" else f"{text}."
