@@ -35,10 +35,10 @@ def test_own_and_foreign_entries_have_one_shape() -> None:
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     structlog.get_logger("visavis.test").info("call admitted", slots=3)
-    logging.getLogger("uvicorn.error").info("started %s", "well")
+    logging.getLogger("uvicorn.access").info("asked %s", "well")
     own, foreign = entries(stream)
     assert (own["event"], own["slots"], own["level"], own["logger"]) == ("call admitted", 3, "info", "visavis.test")
-    assert (foreign["event"], foreign["level"], foreign["logger"]) == ("started well", "info", "uvicorn.error")
+    assert (foreign["event"], foreign["level"], foreign["logger"]) == ("asked well", "info", "uvicorn.access")
     assert set(foreign) == {"event", "level", "logger", "timestamp"}
 
 
@@ -46,10 +46,10 @@ def test_level_and_quiet_libraries() -> None:
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     structlog.get_logger().debug("too fine")
-    for name in ("aioice.ice", "aiortc.rtcrtpsender", "httpx"):
+    for name in ("aioice.ice", "aiortc.rtcrtpsender", "httpx", "uvicorn.error"):
         logging.getLogger(name).info("every packet")
         logging.getLogger(name).warning("trouble")
-    assert [entry["event"] for entry in entries(stream)] == ["trouble"] * 3
+    assert [entry["event"] for entry in entries(stream)] == ["trouble"] * 4
 
 
 async def test_session_id_follows_the_task_and_its_children_only() -> None:
@@ -118,7 +118,7 @@ def test_no_entry_shows_a_secret(layout: str) -> None:
     log.info("nested", headers={"Authorization": SECRET, "accept": "kept-1"}, servers=[{"credential": SECRET}])
     log.info("object", value=SecretStr(SECRET), error=ValueError(f"bad ?license={SECRET}"))
     logging.getLogger("uvicorn.access").info('"%s %s" %d', "GET", f"/?license={SECRET}", 200)
-    logging.getLogger("uvicorn.error").info('"WebSocket %s" [accepted]', f"/wss?license={SECRET}&name=kept-2")
+    logging.getLogger("uvicorn.error").warning('"WebSocket %s" [accepted]', f"/wss?license={SECRET}&name=kept-2")
     try:
         raise RuntimeError(f"no connection to https://u:{SECRET}@example.org")
     except RuntimeError:

@@ -29,8 +29,8 @@ _PATTERNS: Final = (
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?=@)"),
 )
 
-# Libraries that tell every packet, request or frame; their warnings stay.
-_QUIET: Final = ("aioice", "aiortc", "httpx", "httpcore", "websockets", "asyncio", "multipart", "PIL")
+# Libraries that tell every packet, request or frame, and the web server's own life; their warnings stay.
+_QUIET: Final = ("aioice", "aiortc", "httpx", "httpcore", "websockets", "asyncio", "multipart", "PIL", "uvicorn.error")
 
 
 def bind_session(session_id: str) -> None:
