@@ -48,7 +48,7 @@ def test_pictures_leave_when_they_are_due() -> None:
             stamps.append(packet.pts)
         assert stamps == [index * 3600 for index in range(50)]
         assert left == pytest.approx([index / 25 for index in range(50)])
-        assert track.sent_until == pytest.approx(49 / 25)
+        assert track.sent_until() == pytest.approx(49 / 25)
         assert (track.sent, track.late, track.held, track.keyframes) == (50, 0, 0, 1)
         await track.close()
 
@@ -184,7 +184,7 @@ def test_sound_leaves_every_20_ms_without_gaps() -> None:
         assert stamps == [index * 960 for index in range(50)]
         assert left == pytest.approx([index * 0.02 for index in range(50)])
         assert playout.position == pytest.approx(1.0)
-        assert track.sent_until == pytest.approx(49 * 0.02 - 0.0065), "the codec's delay is told, too"
+        assert track.sent_until() == pytest.approx(49 * 0.02 - 0.0065), "the codec's delay is told, too"
         await track.close()
 
     run_virtual(scenario())

@@ -1,6 +1,6 @@
 """Encoders for one session: I420 to H.264 or VP8, PCM to Opus, each as RTP wants them.
 
-Settings were chosen for rendered portraits at 25 fps on one core; docs/media.md has the measurements. None of the
+Settings were chosen for rendered portraits at 25 fps on one core (``benchmarks/media.py`` measures). None of the
 encoders is thread-safe: one call at a time, from any thread.
 """
 

@@ -208,6 +208,15 @@ class IceSteering:
             logger.warning("stun_unreachable", server=f"{server[0]}:{server[1]}")
         return [task.result()[0] for task in answered]
 
+    def release(self) -> None:
+        """Give the connection its own methods back: with ours on it, only a garbage collection would free it."""
+        own: dict[str, Any] = self._connection.__dict__
+        for name in ("get_component_candidates", "check_incoming", "query_consent"):
+            own.pop(name, None)
+        # Its pairs know the sockets' protocols, and those the connection.
+        self._connection._check_list.clear()
+        self._connection._early_checks.clear()
+
     @property
     def remote_username(self) -> str | None:
         """The client's ICE user fragment in use; None before its answer."""

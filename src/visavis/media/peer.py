@@ -28,7 +28,6 @@ from visavis.media.encoder import VideoCodec, available
 from visavis.media.ice import IceError, IceServer, IceSettings, IceSteering, parse_candidate
 from visavis.media.playout import Playout
 from visavis.media.ports import VideoSource
-from visavis.media.reclaim import reclaim
 from visavis.media.sender import SteeredSender, SteeredVideoSender
 from visavis.media.track import AudioTrack, VideoTrack
 
@@ -174,7 +173,7 @@ class Peer:
         self._negotiation = asyncio.Lock()
         self._cameras: dict[str, CameraSink] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._alive_at = 0.0
+        self._pulse = _Pulse(self._came_back)
         self._closing: asyncio.Task[None] | None = None
 
         self._guard = CongestionGuard(
@@ -202,12 +201,12 @@ class Peer:
         self._senders = (audio, video)
         audio.setCodecPreferences([c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name == "opus"])
         video.setCodecPreferences(_video_preferences(self._codecs))
-        self._audio_sender = SteeredSender(audio.sender, clock, lambda: self._audio.sent_until, self._alive)
+        self._audio_sender = SteeredSender(audio.sender, clock, self._audio.sent_until, self._pulse.beat)
         self._video_sender = SteeredVideoSender(
             video.sender,
             clock,
-            lambda: self._video.sent_until,
-            self._alive,
+            self._video.sent_until,
+            self._pulse.beat,
             guard=self._guard,
             on_rate=self._video.aim,
             on_keyframe=self._video.request_keyframe,
@@ -216,7 +215,7 @@ class Peer:
         self._ice = IceSteering(
             audio.receiver.transport.transport,
             IceSettings(bind=settings.bind, public_address=settings.public_address, ports=settings.ports),
-            self._alive,
+            self._pulse.beat,
         )
         self._connection.on("connectionstatechange", self._follow)
 
@@ -343,7 +342,18 @@ class Peer:
         await self._audio.close()
         await self._video.close()
         self._become(PeerState.CLOSED)
-        reclaim()
+        self._untangle()
+
+    def _untangle(self) -> None:
+        """Cut the references that go round in a circle, so that everything is freed now and not by a collection.
+
+        A collection would visit every object of the process and hold all sessions up meanwhile.
+        """
+        self._pulse.on_return = None
+        self._audio_sender.release()
+        self._video_sender.release()
+        self._ice.release()
+        self._senders[0].receiver.transport.remove_all_listeners()
 
     async def _apply(self, remote: Description, kind: str) -> None:
         try:
@@ -396,7 +406,7 @@ class Peer:
         """The peer connection has a new state."""
         match self._connection.connectionState:
             case "connected":
-                self._alive_at = asyncio.get_running_loop().time()
+                self._pulse.beat()
                 self._become(PeerState.CONNECTED)
                 self._arm(self._settings.lost_after, self._check_alive)
             case "failed":
@@ -414,15 +424,14 @@ class Peer:
         self._disarm()
         self._become(PeerState.FAILED)
 
-    def _alive(self) -> None:
-        """The client was heard: an authenticated ICE check, or RTCP."""
-        self._alive_at = asyncio.get_running_loop().time()
+    def _came_back(self) -> None:
+        """The client was heard."""
         if self._state is PeerState.LOST:
             self._become(PeerState.CONNECTED)
             self._video.request_keyframe()
 
     def _check_alive(self) -> None:
-        quiet = asyncio.get_running_loop().time() - self._alive_at
+        quiet = asyncio.get_running_loop().time() - self._pulse.at
         if quiet < self._settings.lost_after:
             self._arm(self._settings.lost_after - quiet, self._check_alive)
         else:
@@ -448,6 +457,19 @@ class Peer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Pulse:
+    """When the client was last heard: an authenticated ICE check, or RTCP."""
+
+    def __init__(self, on_return: Callable[[], None]) -> None:
+        self.at = 0.0
+        self.on_return: Callable[[], None] | None = on_return
+
+    def beat(self) -> None:
+        self.at = asyncio.get_running_loop().time()
+        if self.on_return is not None:
+            self.on_return()
 
 
 def _video_preferences(codecs: tuple[VideoCodec, ...]) -> list[Any]:

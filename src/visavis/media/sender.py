@@ -29,7 +29,9 @@ from visavis.media.congestion import CongestionGuard
 HISTORY = "_RTCRtpSender__rtp_history"
 """The packets that can be sent again: a dict by sequence number modulo its size."""
 
-PRIVATE_NAMES = ("_send_rtcp", "_handle_rtcp_packet", "_retransmit", "_send_keyframe", "_ssrc", HISTORY)
+PRIVATE_METHODS = ("_send_rtcp", "_handle_rtcp_packet", "_retransmit", "_send_keyframe")
+
+PRIVATE_NAMES = (*PRIVATE_METHODS, "_ssrc", HISTORY)
 
 PACKET_OVERHEAD = 60
 """Bytes beside the payload: IP, UDP, RTP with extensions, SRTP."""
@@ -64,6 +66,12 @@ class SteeredSender:
         self._handle: Callable[[Any], Awaitable[None]] = self._sender._handle_rtcp_packet
         self._sender._send_rtcp = self._send_rtcp
         self._sender._handle_rtcp_packet = self._handle_rtcp
+
+    def release(self) -> None:
+        """Give the sender its own methods back: with ours on it, only a garbage collection would free it."""
+        own: dict[str, Any] = self._sender.__dict__
+        for name in PRIVATE_METHODS:
+            own.pop(name, None)
 
     async def _send_rtcp(self, packets: list[Any]) -> None:
         """Stamp sender reports with the time at which the last packet was *due*: (NTP, RTP) pairs of one clock."""

@@ -54,8 +54,11 @@ class _PooledTrack(MediaStreamTrack):
         self._clock = clock
         self._executor = executor
         self._job: Future[Any] | None = None
-        self.sent_until: float | None = None
+        self._sent_until: float | None = None
+
+    def sent_until(self) -> float | None:
         """Media time (seconds) of what the last packet's timestamp stands for; None before the first packet."""
+        return self._sent_until
 
     async def _in_pool(self, work: Callable[..., T], *args: Any) -> T:
         try:
@@ -119,7 +122,7 @@ class AudioTrack(_PooledTrack):
             data = self._silence
         else:
             data = self._silence = await self._in_pool(self._encoder.encode, pcm, index * PACKET_TICKS)
-        self.sent_until = index * PACKET_SECONDS - self._encoder.lookahead
+        self._sent_until = index * PACKET_SECONDS - self._encoder.lookahead
         return _packet(data, index * PACKET_TICKS, AUDIO_TIME_BASE)
 
     async def close(self) -> None:
@@ -233,7 +236,7 @@ class VideoTrack(_PooledTrack):
                 if self.before_keyframe is not None:
                     await self.before_keyframe()
             self.sent += 1
-            self.sent_until = at
+            self._sent_until = at
             self._guard.on_sent(len(data), asyncio.get_running_loop().time())
             return _packet(data, pts, VIDEO_TIME_BASE)
 
@@ -277,6 +280,7 @@ class VideoTrack(_PooledTrack):
     async def close(self) -> None:
         """See ``_PooledTrack``; frees the encoder."""
         await super().close()
+        self.before_keyframe = None
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
