@@ -80,6 +80,19 @@ async def test_a_license_behind_the_hash_never_reaches_the_server_in_an_address(
     assert not [request for request in server.requests if LICENSE in request]
 
 
+async def test_the_page_works_where_the_browser_keeps_nothing(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        await browser.page.add_init_script(
+            """for (const name of ["localStorage", "sessionStorage"]) {
+              Object.defineProperty(window, name, { get() { throw new DOMException("blocked", "SecurityError"); } });
+            }"""
+        )
+        await begin_call(browser, server)
+        await browser.page.get_by_role("button", name="Sound settings").click()
+        await browser.page.get_by_label("Volume of the avatar").fill("40")
+        assert browser.complaints == []
+
+
 async def test_a_call_shows_the_face_and_plays_the_voice(server: FakeServer) -> None:
     async with chromium_page() as browser:
         await begin_call(browser, server)
