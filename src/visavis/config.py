@@ -367,7 +367,7 @@ class TurnSettings(Section):
     silence_medium_ms: Milliseconds = setting(480, "Silence that ends a turn that may be complete.", unit="ms")
     silence_long_ms: Milliseconds = setting(900, "Silence that ends a turn that seems incomplete.", unit="ms")
     echo_guard: bool = setting(True, "Keep the avatar's own voice, heard back, from interrupting it.")
-    barge_in_ms: Milliseconds = setting(250, "Speech that interrupts the avatar.", unit="ms")
+    barge_in_ms: Milliseconds = setting(96, "Speech that interrupts the avatar.", unit="ms")
 
     @model_validator(mode="after")
     def _silences(self) -> "TurnSettings":

@@ -130,7 +130,7 @@ class Providers:
 
 def _brain(name: str, knowledge: Path | None, updated: datetime) -> PersonaBrain:
     del updated  # part of the cache's key: a changed avatar is read again
-    return PersonaBrain(Knowledge.load(knowledge) if knowledge else Knowledge(), name=name)
+    return PersonaBrain(Knowledge.load(knowledge) if knowledge else Knowledge(), name=name.rpartition(".")[2])
 
 
 def _recognizer(settings: Settings, espeak: EspeakSynthesizer) -> Recognizer:

@@ -1,5 +1,6 @@
 """``visavis serve``: the server."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +55,8 @@ def serve(
 
     if sys.stderr.isatty():
         typer.echo("visavis is loading its parts …", err=True)
+    # Read when numpy is imported: threads that spin in small products cost more than they give.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from visavis.cli.hints import better_part
     from visavis.cli.running import run_server
     from visavis.log import configure_logging
