@@ -211,12 +211,12 @@ class PersonaBrain:
     @property
     def _sure(self) -> float:
         """The least score of an entry that is told at once."""
-        return 0.37 if self._learnt else 0.3
+        return 0.37 if self._learnt else 0.27
 
     @property
     def _unsure(self) -> float:
         """The least score of an entry that is asked about."""
-        return 0.3 if self._learnt else 0.21
+        return 0.28 if self._learnt else 0.18
 
     async def _search(self, text: str) -> Match | None:
         """The entry that fits best: the whole utterance or one of its sentences."""

