@@ -32,7 +32,16 @@ from visavis.language.small_talk import (
     without_fillers,
 )
 from visavis.language.tool_arguments import direct, fill, properties
-from visavis.language.tool_choice import SURE, Choice, choose, complete, ends_conversation, question, request_words
+from visavis.language.tool_choice import (
+    SURE,
+    Choice,
+    asked_for,
+    choose,
+    complete,
+    ends_conversation,
+    question,
+    request_words,
+)
 from visavis.language.tool_results import DONE, say_result
 from visavis.language.words import content_words
 
@@ -342,7 +351,7 @@ class PersonaBrain:
         reply = text
         for at in range(len(history.messages) - 2, 0, -2):
             said, before = history.messages[at], history.messages[at - 1]
-            found = _asked_for(said.text, (tool,) if tool else request.tools) if said.role == "assistant" else None
+            found = asked_for(said.text, (tool,) if tool else request.tools) if said.role == "assistant" else None
             if found is None or before.role != "user":
                 break
             tool = found[0]
@@ -380,15 +389,6 @@ class PersonaBrain:
         """A wording for an occasion: the author's where there is one."""
         own: dict[str, tuple[str, ...]] = {**self._knowledge.scripted}
         return history.pick(own.get(name) or REPLIES[name])
-
-
-def _asked_for(said: str, tools: tuple[Tool, ...]) -> tuple[Tool, str] | None:
-    """The tool and the parameter that the persona asked for by ``said``."""
-    for tool in tools:
-        for parameter in properties(tool.parameters):
-            if plain(said) == plain(question(tool, parameter)):
-                return tool, parameter
-    return None
 
 
 def _say(text: str) -> TextDelta:

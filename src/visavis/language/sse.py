@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Final
 
-MAX_EVENT: Final = 4 * 1024 * 1024
+MAX_EVENT: Final = 1024 * 1024
 """Characters of one event that are held; more is an error."""
 
 
@@ -25,11 +25,12 @@ class SseParser:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-        self._line = ""
+        self._line: list[str] = []
         self._after_cr = False
         self._data: list[str] = []
         self._event = ""
         self._held = 0
+        self._begun = 0
 
     def push(self, chunk: bytes) -> list[ServerSentEvent]:
         """Take bytes; returns the events that became complete. Raises ``ValueError`` over ``MAX_EVENT``."""
@@ -48,12 +49,13 @@ class SseParser:
         *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         events: list[ServerSentEvent] = []
         for line in lines:
-            event = self._end_line(self._line + line)
-            self._line = ""
+            event = self._end_line("".join([*self._line, line]))
+            self._line, self._begun = [], 0
             if event is not None:
                 events.append(event)
-        self._line += rest
-        if self._held + len(self._line) > MAX_EVENT:
+        self._line.append(rest)
+        self._begun += len(rest)
+        if self._held + self._begun > MAX_EVENT:
             raise ValueError(f"an event is longer than {MAX_EVENT} characters")
         return events
 

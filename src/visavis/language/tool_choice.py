@@ -94,6 +94,15 @@ def question(tool: Tool, parameter: str) -> str:
     return f"What is the {named}, please?" if named.endswith("name") else f"Which {named}, please?"
 
 
+def asked_for(said: str, tools: Sequence[Tool]) -> tuple[Tool, str] | None:
+    """The tool and the parameter that the persona asked for by ``said``."""
+    for tool in tools:
+        for parameter in properties(tool.parameters):
+            if plain(said) == plain(question(tool, parameter)):
+                return tool, parameter
+    return None
+
+
 def request_words(tool: Tool) -> frozenset[str]:
     """Stems that only ask for the tool: they are no argument's value."""
     return frozenset(content_words(spaced(tool.name)))
