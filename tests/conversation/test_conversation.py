@@ -142,6 +142,31 @@ def test_greeting_once_and_not_twice_when_the_client_asks_too() -> None:
     assert not theatre.model.requests
 
 
+def test_a_question_typed_before_the_greeting_is_answered_after_it() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.add_message("I was here before.")
+        theatre.conversation.open()
+        theatre.conversation.add_message("Who are you?")
+        theatre.conversation.respond()
+        theatre.conversation.begin()
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act, Role(greeting="Welcome.")))
+    assert [event.text for event in theatre.of(AnswerDone)] == ["Welcome.", "I see."]
+
+
+def test_remembered_texts_and_a_wish_to_be_greeted_are_met_by_the_greeting() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.add_message("I was here before.")
+        theatre.conversation.open()
+        theatre.conversation.respond()
+        theatre.conversation.begin()
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act, Role(greeting="Welcome.")))
+    assert [event.text for event in theatre.of(AnswerDone)] == ["Welcome."]
+
+
 def test_an_avatar_without_a_greeting_speaks_first_when_it_is_asked_to() -> None:
     async def act(theatre: Theatre) -> None:
         theatre.conversation.respond()

@@ -34,7 +34,7 @@ LOUDNESS = """async () => {
 async def question(tmp_path: Path) -> Path:
     """A recording: silence for as long as the greeting takes, then a question, then silence."""
     (asked,) = await spoken(("en-us", "How old are you?"))
-    sound = np.concatenate([SILENCE] * 11 + [asked] + [SILENCE] * 12)
+    sound = np.concatenate([SILENCE] * 12 + [asked] + [SILENCE] * 20)
     path = tmp_path / "question.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

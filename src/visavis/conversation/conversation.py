@@ -138,6 +138,7 @@ class Conversation:
             self._settings.listening,
         )
         self._greeting = _Greeting.WAITING
+        self._remembered = 0
         self._response: Response | None = None
         self._answering: asyncio.Task[None] | None = None
         self._wanted = False
@@ -170,15 +171,21 @@ class Conversation:
 
     # What the client does.
 
+    def open(self) -> None:
+        """The client is told that it may talk: what is in the history now comes from earlier calls."""
+        self._remembered = len(self._history)
+
     def begin(self) -> None:
         """Media flows: greet, or, when the client asked for it already, answer. Once; later calls do nothing."""
         if self._greeting is _Greeting.DONE:
             return
         self._greeting = _Greeting.DONE
+        wanted, asked = self._wanted, len(self._history) > self._remembered
         if self._role.greeting:
-            self._wanted = False
             self._start_reciting(self._role.greeting)
-        elif self._wanted:
+            # A client that only wants the avatar to speak first has that now; one that asked something has not.
+            self._wanted = wanted and asked
+        elif wanted:
             self._start_answer()
 
     def push_audio(self, pcm: Pcm16) -> None:

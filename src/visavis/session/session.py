@@ -250,6 +250,8 @@ class Session:
                 await self._answered.wait()
         except TimeoutError:
             log.debug("the client's answer is late")
+        if isinstance(self._conversation, Conversation):
+            self._conversation.open()
         self._emit(Ready())
         await self._media.wait()
         self._kit.metrics.connected(asyncio.get_running_loop().time() - self._admitted)
