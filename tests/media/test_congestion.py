@@ -120,9 +120,42 @@ def test_a_storm_of_reports_is_bounded_and_ends_in_a_keyframe() -> None:
             assert not this.needs_keyframe(1 + tick / 20), "a packet that was just reported may only be late"
     assert 0 < resent * SIZE <= CongestionGuard.RESEND_BURST + 0.6 * 250_000 / 8
     assert this.needs_keyframe(2.0)
-    assert set(this.on_keyframe()) == set(range(60))
+    assert set(this.on_keyframe(2.0)) == set(range(60))
     assert not this.needs_keyframe(2.0), "one is enough"
-    assert not this.on_keyframe()
+
+
+def congested(now: float) -> CongestionGuard:
+    this = guard()
+    this.on_report(0.0, 0.05, now - 1.0)
+    for _ in range(4):
+        this.on_report(0.0, 0.8, now)
+    return this
+
+
+def test_a_receiver_that_does_not_repeat_itself_is_helped_after_congestion() -> None:
+    this = congested(10.0)
+    this.on_nacks([1, 2], 10.0)
+    assert this.on_nack(1, 500, 10.0)
+    assert this.on_nack(2, 500, 10.0)
+    keyframes = [at for at in (10.3, 10.65, 11.0, 11.65, 12.0, 13.0) if this.needs_keyframe(at)]
+    assert keyframes == [10.65, 11.65]
+    assert this.on_keyframe(11.65) == [1, 2], "what was sent again may have been lost again"
+
+
+def test_a_receiver_that_repeats_itself_is_not() -> None:
+    this = congested(10.0)
+    this.on_nacks([1, 2], 9.9)
+    for sequence in (1, 2):
+        assert this.on_nack(sequence, 500, 9.9)
+    this.on_nacks([1, 2], 10.0)
+    this.on_nacks([3, 4], 10.1)
+    assert not any(this.needs_keyframe(10.1 + step / 10) for step in range(30))
+
+
+def test_neither_is_one_on_a_link_that_only_loses() -> None:
+    this = guard()
+    this.on_nacks([1, 2], 10.0)
+    assert not any(this.needs_keyframe(10.0 + step / 10) for step in range(30))
 
 
 def test_packets_that_are_sent_again_need_no_keyframe() -> None:
@@ -152,3 +185,10 @@ def test_sending_measures_the_last_second() -> None:
     now = sending(this, 400_000, 0.0, 3.0)
     assert this.sending(now) == pytest.approx(400_000, rel=0.05)
     assert this.sending(now + 2) == 0
+
+
+def test_packets_before_a_keyframe_come_in_the_order_they_were_sent() -> None:
+    this = guard()
+    for sequence in (1, 65_534, 0, 65_535):
+        this.on_nack(sequence, SIZE, 1.0)
+    assert this.on_keyframe(1.1) == [65_534, 65_535, 0, 1]

@@ -48,6 +48,8 @@ class CongestionGuard:
     """Bytes of retransmission that may come at once."""
     RESEND_PATIENCE = 0.25
     """Seconds that a packet may be refused before a keyframe takes its place; until then it may just be late."""
+    HEALING = (0.6, 1.6)
+    """Seconds after a report of loss on a congested link at which a receiver that does not repeat itself is helped."""
     DEBT_THINNED = 0.4
     """Seconds of the rate that may be sent ahead before only every third picture is admitted."""
     DEBT_STOPPED = 1.2
@@ -70,6 +72,8 @@ class CongestionGuard:
         self._budget = float(self.RESEND_BURST)
         self._budget_at: float | None = None
         self._missing: dict[int, _Missing] = {}
+        self._repeats = False
+        self._heal_at: list[float] = []
         self._debt = 0.0
         self._debt_at: float | None = None
         self._thinned = 0
@@ -140,6 +144,16 @@ class CongestionGuard:
             self._loss_cap = min(self._ceiling, self._loss_cap * 1.10)
         self._recover(now)
 
+    def on_nacks(self, sequences: list[int], now: float) -> None:
+        """A report that these packets are lost; each is then asked for by ``on_nack``.
+
+        Browsers report a packet until they have it. Others (aiortc) report only when a further one is missing: what
+        was sent again and lost again stays missing then, and they wait for it. Those get keyframes unasked.
+        """
+        if all(sequence in self._missing for sequence in sequences):
+            self._repeats = True
+        self._heal_at = [] if self._repeats else [now + wait for wait in self.HEALING]
+
     def on_nack(self, sequence: int, size: int, now: float) -> bool:
         """Whether packet ``sequence`` of ``size`` bytes, which was reported lost, is to be sent again now."""
         share = self.RESEND_SHARE_CONGESTED if self._congested(now) else self.RESEND_SHARE
@@ -147,9 +161,9 @@ class CongestionGuard:
         self._budget = min(self._budget + elapsed * share * self.target / 8, self.RESEND_BURST)
         self._budget_at = now
         if len(self._missing) >= 512:
-            self._missing = {s: m for s, m in self._missing.items() if now - m.since < 2.0}
+            self._missing = {s: m for s, m in self._missing.items() if now - m.since < 4.0}
         missing = self._missing.setdefault(sequence, _Missing(now))
-        if now - missing.since > 2.0:
+        if now - missing.since > 4.0:
             # The sequence number came round again.
             missing = self._missing[sequence] = _Missing(now)
         # Receivers repeat a report every round trip: the last copy may still be on its way.
@@ -165,12 +179,19 @@ class CongestionGuard:
 
     def needs_keyframe(self, now: float) -> bool:
         """Whether a packet was refused for so long that the receiver had better begin anew."""
+        if self._heal_at and now >= self._heal_at[0]:
+            self._heal_at.pop(0)
+            if self._bad_at is not None and now - self._bad_at < 3.0:
+                return True
         return any(m.refused and self.RESEND_PATIENCE < now - m.since < 2.0 for m in self._missing.values())
 
-    def on_keyframe(self) -> list[int]:
-        """A keyframe is about to be sent; the packets that were reported lost before it, which nobody needs now."""
-        missing = list(self._missing)
-        self._missing.clear()
+    def on_keyframe(self, now: float) -> list[int]:
+        """A keyframe is about to be sent; the packets that were reported lost before it, in the order they were sent."""
+        missing = _in_order([sequence for sequence, m in self._missing.items() if now - m.since < 4.0])
+        if self._repeats:
+            self._missing.clear()
+        for m in self._missing.values():
+            m.refused = False
         return missing
 
     def _congested(self, now: float) -> bool:
@@ -191,3 +212,10 @@ class CongestionGuard:
         headroom = self.DEBT_HEADROOM_CONGESTED if self._congested(now) else self.DEBT_HEADROOM
         self._debt = max(0.0, self._debt - elapsed * headroom * self.target / 8)
         self._debt_at = now
+
+
+def _in_order(sequences: list[int]) -> list[int]:
+    """Sequence numbers (16 bits, they begin anew after 65535) of one stretch of packets, first sent first."""
+    if not sequences:
+        return []
+    return sorted(sequences, key=lambda sequence: (sequence - sequences[0] + 0x8000) & 0xFFFF)

@@ -16,6 +16,7 @@ from aiortc import RTCRtpSender, clock
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_RTPFB_NACK,
+    RTP_HISTORY_SIZE,
     RtcpPsfbPacket,
     RtcpRrPacket,
     RtcpRtpfbPacket,
@@ -141,6 +142,7 @@ class SteeredVideoSender(SteeredSender):
             return
         if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self.nacks += len(packet.lost)
+            self._guard.on_nacks(packet.lost, asyncio.get_running_loop().time())
         await super()._handle_rtcp(packet)
 
     def _on_remb(self, packet: RtcpPsfbPacket) -> None:
@@ -158,11 +160,13 @@ class SteeredVideoSender(SteeredSender):
         self._on_rate(self._guard.target)
 
     async def _retransmit(self, sequence_number: int) -> None:
-        packet = next((p for p in self._history.values() if p.sequence_number == sequence_number), None)
+        packet = self._sent(sequence_number)
         if packet is None:
             return
         now = asyncio.get_running_loop().time()
         size = len(packet.payload) + PACKET_OVERHEAD
+        if not packet.payload:
+            self._join_before(packet)
         if self._guard.on_nack(sequence_number, size, now):
             self.resent += 1
             self._guard.on_sent(size, now)
@@ -177,6 +181,24 @@ class SteeredVideoSender(SteeredSender):
         """
         for packet in self._history.values():
             packet.payload = b""
-        for sequence_number in self._guard.on_keyframe():
-            self._guard.on_sent(PACKET_OVERHEAD, asyncio.get_running_loop().time())
-            await self._resend(sequence_number)
+        now = asyncio.get_running_loop().time()
+        for sequence_number in self._guard.on_keyframe(now):
+            packet = self._sent(sequence_number)
+            if packet is not None:
+                self._join_before(packet)
+                self._guard.on_sent(PACKET_OVERHEAD, now)
+                await self._resend(sequence_number)
+
+    def _sent(self, sequence_number: int) -> Any:
+        """The packet of that number, if it can still be sent again."""
+        packet = self._history.get(sequence_number % RTP_HISTORY_SIZE)
+        return packet if packet is not None and packet.sequence_number == sequence_number else None
+
+    def _join_before(self, packet: Any) -> None:
+        """Make padding a part of the picture before it.
+
+        A picture of padding alone is an empty one, and that is the end of the stream to libavcodec's decoders.
+        """
+        before = self._sent((packet.sequence_number - 1) & 0xFFFF)
+        if before is not None:
+            packet.timestamp = before.timestamp
