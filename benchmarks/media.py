@@ -27,11 +27,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import psutil
+
 from tests.media.browser import chromium, stats, take
 from tests.media.relay import Relay
 from tests.media.scene import Scene, speech
 from tests.media.visitor import Visitor, settings
-
 from visavis.media.clock import MediaClock
 from visavis.media.encoder import VideoCodec, available
 from visavis.media.peer import Peer, PeerState

@@ -5,9 +5,9 @@ import itertools
 import json
 
 import pytest
+
 from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
-
 from visavis.conversation.conversation import ConversationSettings, Role
 from visavis.conversation.events import (
     AnswerAudio,

@@ -1,5 +1,6 @@
 """A real server process for each module, and visitors of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -27,3 +28,10 @@ async def server() -> AsyncIterator[ServerProcess]:
 def visit(server: ServerProcess, *, model: str | None = None) -> Visitor:
     """A visitor of the embedded avatar."""
     return Visitor(server.url, server.license, avatar_id="vera", model=model)
+
+
+async def nobody_there(server: ServerProcess, patience: float = 20.0) -> None:
+    """Wait until every call is over on the server's side, too."""
+    async with asyncio.timeout(patience):
+        while (await server.read()).samples["visavis_sessions_active"]:  # noqa: ASYNC110 (another process's state)
+            await asyncio.sleep(0.05)

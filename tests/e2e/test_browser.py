@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.async_api import expect
+
 from tests.browser import NOTHING, BrowserPage, chromium_page, needs_chromium
 from tests.e2e.voices import SILENCE, spoken
 from visavis.bench.server_process import ServerProcess

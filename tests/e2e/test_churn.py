@@ -4,7 +4,8 @@ import asyncio
 
 import psutil
 import pytest
-from tests.e2e.conftest import visit
+
+from tests.e2e.conftest import nobody_there, visit
 from visavis.bench.server_process import ServerProcess
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -26,9 +27,7 @@ async def churn(server: ServerProcess, pairs: int) -> None:
             if number % 5 == 0:
                 await one.call.send_text("Hello.")
                 await asyncio.sleep(0.3)
-    async with asyncio.timeout(20):
-        while (await server.read()).samples["visavis_sessions_active"]:
-            await asyncio.sleep(0.1)
+    await nobody_there(server)
     await asyncio.sleep(COLLECTED)
 
 

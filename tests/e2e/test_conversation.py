@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
+
 from tests.e2e.conftest import visit
 from tests.e2e.voices import SILENCE, spoken
-
 from visavis.bench.server_process import ServerProcess
 from visavis.bench.visitor import Visitor
 from visavis.client import Event

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tests.e2e.conftest import visit
 from tests.e2e.voices import spoken
-
 from visavis.bench.server_process import ServerProcess
 from visavis.client import AudioFrame, Call, VideoFrame
 

@@ -1,12 +1,11 @@
 """Every refusal of the real server is accepted, told, then closed."""
 
-import asyncio
 import os
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import visit
 
+from tests.e2e.conftest import nobody_there, visit
 from visavis.avatar.catalogue import EMBEDDED
 from visavis.bench.server_process import ServerProcess
 from visavis.client import Call, CallClosed, CallRefused, CallUnreachable
@@ -59,13 +58,6 @@ async def test_no_slot_and_a_license_limit_and_room_again(tmp_path: Path) -> Non
         await nobody_there(process)
         async with Call(process.url, license="two", avatar_id="vera") as call:
             await call.wait_ready()
-
-
-async def nobody_there(server: ServerProcess) -> None:
-    """Wait until every call is over on the server's side, too."""
-    async with asyncio.timeout(5):
-        while (await server.read()).samples["visavis_sessions_active"]:
-            await asyncio.sleep(0.05)
 
 
 async def test_the_newest_of_two_avatars_of_one_name_and_a_warning(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ import base64
 
 import numpy as np
 import pytest
+
 from tests.e2e.conftest import visit
 from tests.e2e.voices import spoken
-
 from visavis.bench.server_process import ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page
+
 from tests.media.browser import chromium, stats, take
 from tests.media.relay import Relay
 from tests.media.scene import Scene, speech
 from tests.media.visitor import Call
-
 from visavis.media.encoder import VideoCodec, available
 from visavis.media.peer import PeerState
 

@@ -2,8 +2,8 @@ import asyncio
 import time
 
 import pytest
-from tests.virtual_time import run_virtual
 
+from tests.virtual_time import run_virtual
 from visavis.media.clock import MediaClock
 
 

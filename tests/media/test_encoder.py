@@ -5,9 +5,9 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from tests.media import libopus
 from tests.media.scene import portrait, speech
-
 from visavis.media.encoder import AUDIO_PACKET, OpusEncoder, VideoCodec, VideoEncoder, available, open_video
 from visavis.speech.ports import Pcm16
 

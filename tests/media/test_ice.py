@@ -5,8 +5,8 @@ from concurrent.futures import Executor
 import pytest
 from aioice import stun
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from tests.media.visitor import Call, Visitor, calling, eventually
 
+from tests.media.visitor import Call, Visitor, calling, eventually
 from visavis.media.ice import IceServer, IceSettings, IceSteering, addresses_to_bind, open_socket, parse_candidate
 from visavis.media.peer import MOST_CANDIDATES, PeerError, PeerState
 

@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
+
 from tests.media.relay import Relay
 from tests.media.scene import Scene, speech
 from tests.media.visitor import Call
-
 from visavis.media.encoder import VideoCodec
 from visavis.media.peer import PeerState
 

@@ -10,10 +10,10 @@ import numpy as np
 import psutil
 import pytest
 from aiortc.mediastreams import VideoStreamTrack
+
 from tests.media.relay import Relay
 from tests.media.scene import Scene, portrait, speech
 from tests.media.visitor import VP8_ONLY, Call, calling, eventually
-
 from visavis.media.encoder import available
 from visavis.media.peer import CameraFrame, PeerError, PeerSettings, PeerState, VideoCodec
 from visavis.speech.ports import SPEECH_RATE

@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
-from tests.virtual_time import run_virtual
 
+from tests.virtual_time import run_virtual
 from visavis.media.clock import MediaClock
 from visavis.media.playout import FADE, Playout, PlayoutFull
 from visavis.speech.ports import SPEECH_RATE, Pcm16

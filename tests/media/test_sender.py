@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiortc import clock
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpSrPacket, pack_remb_fci
+
 from tests.media.scene import Scene
 from tests.media.visitor import VP8_ONLY, Call, calling, eventually
-
 from visavis.media.clock import MediaClock
 from visavis.media.sender import SteeredSender
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+
 from tests.media import libopus
 from tests.media.scene import Scene, speech
 from tests.virtual_time import run_virtual
-
 from visavis.media.clock import MediaClock
 from visavis.media.congestion import CongestionGuard
 from visavis.media.encoder import VideoCodec

@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from typing import Any
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from tests.media.scene import Scene
 
+from tests.media.scene import Scene
 from visavis.media.clock import MediaClock
 from visavis.media.ice import IceSettings, IceSteering
 from visavis.media.peer import Peer, PeerSettings, PeerState, VideoCodec

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, ScriptedModel, ScriptedRecognizer
 
+from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, ScriptedModel, ScriptedRecognizer
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.client.media import Receiver

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 import psutil
 import pytest
-from tests.speech.utterances import Utterance, agreement, onsets, speak
 
+from tests.speech.utterances import Utterance, agreement, onsets, speak
 from visavis.speech.alignment import Alignment, SpeechAligner
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.flite import flite_installed

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from tests.speech.utterances import joined
 
+from tests.speech.utterances import joined
 from visavis.speech.audio_speech import AudioSpeechSynthesizer
 from visavis.speech.ports import SPEECH_RATE, SpeechChunk, SpeechError, Voice
 

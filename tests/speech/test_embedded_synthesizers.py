@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 import psutil
 import pytest
-from tests.speech.utterances import Utterance, assert_sound, onsets, same_sound, speak
 
+from tests.speech.utterances import Utterance, assert_sound, onsets, same_sound, speak
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.espeak import EspeakSynthesizer
 from visavis.speech.espeak_voices import EspeakVoice, EspeakVoices

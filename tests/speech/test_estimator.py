@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.speech.utterances import Utterance, agreement, labels, speak
 
+from tests.speech.utterances import Utterance, agreement, labels, speak
 from visavis.speech.acoustics import BANDS, HOP, LogMelStream, log_mel
 from visavis.speech.estimator import LOOK_AHEAD, NetVisemeEstimator
 from visavis.speech.flite import FliteSynthesizer, flite_installed

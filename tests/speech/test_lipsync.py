@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.speech.utterances import Utterance, agreement, assert_sound, joined, same_sound, speak
 
+from tests.speech.utterances import Utterance, agreement, assert_sound, joined, same_sound, speak
 from visavis.speech.alignment import Alignment, SpeechAligner
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.lipsync import FIRST, LipSync

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from tests.speech.utterances import assert_sound, speak
 
+from tests.speech.utterances import assert_sound, speak
 from visavis.speech.piper import PiperSynthesizer
 from visavis.speech.ports import SpeechError, Voice
 from visavis.viseme import Viseme

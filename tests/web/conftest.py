@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from tests.web.fake_server import FakeServer, fake_server
 
 

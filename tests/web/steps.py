@@ -1,6 +1,7 @@
 """What a visitor does on the call page."""
 
 from playwright.async_api import expect
+
 from tests.browser import BrowserPage
 from tests.web.fake_server import FakeServer
 

@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.async_api import expect
+
 from tests.browser import BrowserPage, chromium_page, needs_chromium
 from tests.web.fake_server import FakeServer, eventually
 from tests.web.steps import begin_call, expect_call, expect_message, open_page

@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.async_api import expect
+
 from tests.browser import NOTHING, chromium_page, needs_chromium
 from tests.web.fake_server import LICENSE, FakeServer, eventually
 from tests.web.steps import PATIENCE_MS, begin_call, expect_call, expect_message, open_page

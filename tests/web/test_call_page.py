@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.async_api import expect
+
 from tests.browser import NOTHING, BrowserPage, Held, chromium_page, needs_chromium
 from tests.web.fake_server import AVATARS, LICENSE, FakeServer, eventually
 from tests.web.steps import PATIENCE_MS, begin_call, expect_call, open_page

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from tests.browser import chromium_page, needs_chromium
 from tests.web.fake_server import FakeServer
 

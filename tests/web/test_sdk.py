@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.async_api import expect
+
 from tests.browser import NOTHING, BrowserPage, chromium_page, needs_chromium
 from tests.web.fake_server import LICENSE, FakeServer, eventually
 

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import httpx
-from tests.wire.house import LICENSE, Entry, House, heard, heard_until_closed, open_house, opened, say
 
+from tests.wire.house import LICENSE, Entry, House, heard, heard_until_closed, open_house, opened, say
 from visavis.conversation.events import (
     AnswerAudioDone,
     AnswerDelta,

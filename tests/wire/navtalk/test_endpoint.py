@@ -6,8 +6,8 @@ import json
 
 import pytest
 import websockets
-from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say, until
 
+from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say, until
 from visavis.conversation.events import AnswerAudioDone, AnswerDelta, AnswerDone, SpeechStarted, UserTranscript
 from visavis.session.commands import (
     AcceptAnswer,

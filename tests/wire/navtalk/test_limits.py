@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import websockets
-from tests.wire.house import LICENSE, House, heard, heard_until_closed, open_house, opened, say, until
 
+from tests.wire.house import LICENSE, House, heard, heard_until_closed, open_house, opened, say, until
 from visavis.conversation.events import AnswerAudio, AnswerDelta, SpeechStarted
 from visavis.session.commands import AddMessage, AppendAudio, ClearAudio, Respond, SendImage
 from visavis.session.events import Ended, Ending

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.wire.house import LICENSE, PROMPT, Character, Entry, House, open_house
 
+from tests.wire.house import LICENSE, PROMPT, Character, Entry, House, open_house
 from visavis.wire.navtalk.settings import NavtalkSettings
 
 LOOK_UPS = "/api/open/v1/avatar"
