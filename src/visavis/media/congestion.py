@@ -186,7 +186,7 @@ class CongestionGuard:
         return any(m.refused and self.RESEND_PATIENCE < now - m.since < 2.0 for m in self._missing.values())
 
     def on_keyframe(self, now: float) -> list[int]:
-        """A keyframe is about to be sent; the packets that were reported lost before it, in the order they were sent."""
+        """A keyframe is about to be sent; the packets reported lost before it, in the order they were sent."""
         missing = _in_order([sequence for sequence, m in self._missing.items() if now - m.since < 4.0])
         if self._repeats:
             self._missing.clear()
