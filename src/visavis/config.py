@@ -257,7 +257,7 @@ class MediaSettings(Section):
     video_bitrate_max: int = setting(900_000, "Video bit rate above which it never rises.", unit="bit/s", ge=30_000)
     audio_bitrate: int = setting(32_000, "Opus bit rate.", unit="bit/s", ge=8_000, le=256_000)
     expected_packet_loss: int = setting(
-        5, "Packet loss that Opus prepares for by in-band error correction; 0: none.", unit="%", ge=0, le=50
+        20, "Packet loss that Opus prepares for by in-band error correction; 0: none.", unit="%", ge=0, le=50
     )
     workers: int = setting(cores, "Threads that paint and encode.", shown="one for each CPU core", ge=1, le=256)
 

@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     ProcessCollector(registry=registry)
     GCCollector(registry)
     providers = Providers(settings)
-    catalogue = Catalogue(settings.avatars.folder)
+    catalogue = Catalogue(settings.avatars.folder, default=settings.avatars.default)
     licenses = Licenses(
         License(license.key.get_secret_value(), license.name, license.max_sessions) for license in settings.licenses
     )
@@ -125,6 +125,8 @@ def peer_settings(settings: Settings) -> PeerSettings:
         start_bitrate=media.video_bitrate_start,
         min_bitrate=media.video_bitrate_min,
         max_bitrate=media.video_bitrate_max,
+        audio_bitrate=media.audio_bitrate,
+        expected_loss=media.expected_packet_loss,
         codecs=tuple(VideoCodec(name) for name in media.video_codecs),
         ice_servers=tuple(
             PeerIceServer(server.urls, server.username, _secret(server.credential)) for server in ice.servers

@@ -52,6 +52,14 @@ def test_the_embedded_avatar_is_there() -> None:
     assert vera.poster.read_bytes()[:2] == vera.thumbnail.read_bytes()[:2] == b"\xff\xd8"
 
 
+@pytest.mark.parametrize("default", ["a", "Ana"])
+def test_the_default_avatar_goes_before_newer_ones(make: Maker, avatars: Path, default: str) -> None:
+    make("a", "Ana", time=1000)
+    make("b", "Ben", time=9_000_000_000)
+    assert Catalogue(avatars).all()[0].id == "b"
+    assert [avatar.id for avatar in Catalogue(avatars, default=default).all()][:2] == ["a", "b"]
+
+
 def test_names_are_found_exactly_newest_first_else_in_any_case(make: Maker, avatars: Path) -> None:
     make("a", "Ana", time=1000)
     make("b", "Ana", time=3000)

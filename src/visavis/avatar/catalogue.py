@@ -51,11 +51,13 @@ class Catalogue:
 
     ``folder``: each folder inside it that holds an ``avatar.toml`` is an avatar; it goes before an embedded one of the
     same id. One that cannot be read is left out and logged; if it could be read before, it stays as it was.
+    ``default``: the id or name of the avatar that goes before all others.
     """
 
-    def __init__(self, folder: Path | None = None, embedded: Path = EMBEDDED) -> None:
+    def __init__(self, folder: Path | None = None, embedded: Path = EMBEDDED, *, default: str = "") -> None:
         """Reads the avatars (not their pictures). Blocks."""
         self._roots = tuple(root for root in (embedded, folder) if root is not None)
+        self._default = default
         self._lock = threading.Lock()
         self._packages: weakref.WeakValueDictionary[tuple[Path, int], AvatarPackage] = weakref.WeakValueDictionary()
         self._loading: dict[tuple[Path, int], asyncio.Task[AvatarPackage]] = {}
@@ -73,8 +75,8 @@ class Catalogue:
         return exact or tuple(avatar for avatar in avatars if avatar.name.casefold() == name.casefold())
 
     def all(self) -> tuple[Avatar, ...]:
-        """All of them, the last changed first."""
-        return tuple(sorted(self._found.avatars.values(), key=lambda avatar: (avatar.updated, avatar.id), reverse=True))
+        """All of them: the default one, then the last changed first."""
+        return tuple(sorted(self._found.avatars.values(), key=self._rank, reverse=True))
 
     def reload(self) -> bool:
         """Look whether files changed and read again what there is. Blocks. Returns whether anything changed."""
@@ -105,6 +107,9 @@ class Catalogue:
         # Shielded: one caller that gives up does not take it from the others.
         package = await asyncio.shield(task)
         return self._packages.setdefault(key, package)
+
+    def _rank(self, avatar: Avatar) -> tuple[bool, datetime, str]:
+        return self._default in (avatar.id, avatar.name), avatar.updated, avatar.id
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Names, times and sizes of the files that say what avatars there are."""

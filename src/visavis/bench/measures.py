@@ -42,11 +42,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What ``sessions`` sessions cost: CPU of the server process in per cent of a core, and its resident bytes."""
+    """What ``sessions`` sessions cost: CPU of the server process in per cent of a core."""
 
     sessions: int
     cpu: float | None
-    memory: float | None
     rate: float
     """Pictures that a visitor received in a second, on average."""
 
@@ -143,7 +142,25 @@ async def load(target: Target, count: int, seconds: float, *, speaking: NDArray[
     cpu = None
     if before.cpu is not None and after.cpu is not None:
         cpu = 100 * (after.cpu - before.cpu) / elapsed
-    return Load(count, cpu, after.memory, rate)
+    return Load(count, cpu, rate)
+
+
+async def memory_each(target: Target, count: int) -> float | None:
+    """Resident bytes of the server process for each session after the first, with ``count`` of them.
+
+    To be measured on a server that has just started: what allocators keep of earlier calls would hide it.
+    """
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(target.visitor())
+        await asyncio.sleep(3.0)
+        first = (await _read(target)).memory
+        for _ in range(count - 1):
+            await stack.enter_async_context(target.visitor())
+        await asyncio.sleep(3.0)
+        last = (await _read(target)).memory
+    if first is None or last is None or count < 2:
+        return None
+    return (last - first) / (count - 1)
 
 
 @dataclass(frozen=True, slots=True)

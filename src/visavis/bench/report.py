@@ -27,6 +27,8 @@ async def run(*, sessions: int, rounds: int, seconds: float, server: str, licens
     speech = np.concatenate(questions)
     asked = [questions[number % len(questions)] for number in range(rounds)]
     async with _target(server, license, sessions) as target:
+        _say("memory of further sessions")
+        memory = await measures.memory_each(target, sessions)
         _say("from opening to the first picture")
         connects = await measures.connect_times(target, rounds)
         _say("from the end of a question to the answer")
@@ -49,7 +51,11 @@ async def run(*, sessions: int, rounds: int, seconds: float, server: str, licens
         ("WebSocket open → first decoded picture", *_times(connects, (500, None))),
         ("speaking session, CPU of the server process", _shares(talking), "≤ 12 % of a core"),
         ("idle session, CPU of the server process", _shares(idle), "≤ 6 % of a core"),
-        ("memory for each further session", _memory(talking), "≤ 15 MB"),
+        (
+            "memory for each further session",
+            "unknown" if memory is None else f"{memory / 1e6:.1f} MB (from 1 to {sessions})",
+            "≤ 15 MB",
+        ),
         ("pictures received at 25 a second", ", ".join(f"{one.rate:.1f} ({one.sessions})" for one in talking), "25"),
         ("picture against sound, 95th percentile", f"{np.percentile(values, 95):.0f} ms", "≤ 20 ms"),
         ("drift between them", f"{1000 * skew.drift:+.1f} ms an hour (by the slope)", "≤ 5 ms an hour"),
@@ -85,14 +91,6 @@ def _shares(loads: Sequence[Load]) -> str:
     return ", ".join(
         "unknown" if one.cpu is None else f"{one.cpu / one.sessions:.1f} % ({one.sessions})" for one in loads
     )
-
-
-def _memory(loads: Sequence[Load]) -> str:
-    first, last = loads[0], loads[-1]
-    if first.memory is None or last.memory is None or first.sessions == last.sessions:
-        return "unknown"
-    each = (last.memory - first.memory) / (last.sessions - first.sessions)
-    return f"{each / 1e6:.1f} MB (from {first.sessions} to {last.sessions})"
 
 
 def _print(rows: Sequence[tuple[str, str, str]]) -> None:

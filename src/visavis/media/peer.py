@@ -77,6 +77,9 @@ class PeerSettings:
     """What the picture starts with; the client's estimate raises it."""
     min_bitrate: int = 100_000
     max_bitrate: int = 900_000
+    audio_bitrate: int = 32_000
+    expected_loss: int = 20
+    """Per cent of packets lost that the sound prepares for by in-band error correction."""
     codecs: tuple[VideoCodec, ...] = (VideoCodec.H264, VideoCodec.VP8)
     """Offered in this order; those that this installation cannot encode are left out."""
     ice_servers: tuple[IceServer, ...] = ()
@@ -179,7 +182,9 @@ class Peer:
         self._guard = CongestionGuard(
             start=settings.start_bitrate, floor=settings.min_bitrate, ceiling=settings.max_bitrate
         )
-        self._audio = AudioTrack(playout, clock, executor)
+        self._audio = AudioTrack(
+            playout, clock, executor, bitrate=settings.audio_bitrate, expected_loss=settings.expected_loss
+        )
         self._video = VideoTrack(
             source,
             clock,

@@ -93,10 +93,18 @@ class AudioTrack(_PooledTrack):
 
     kind = "audio"
 
-    def __init__(self, playout: Playout, clock: MediaClock, executor: Executor) -> None:
+    def __init__(
+        self,
+        playout: Playout,
+        clock: MediaClock,
+        executor: Executor,
+        *,
+        bitrate: int = 32_000,
+        expected_loss: int = 20,
+    ) -> None:
         super().__init__(clock, executor)
         self._playout = playout
-        self._encoder = OpusEncoder()
+        self._encoder = OpusEncoder(bitrate=bitrate, expected_loss=expected_loss)
         self._index = 0
         self._silent = 0
         self._silence = b""
@@ -152,7 +160,7 @@ class VideoTrack(_PooledTrack):
         ceiling: int,
     ) -> None:
         super().__init__(clock, executor)
-        self._source = source
+        self._source: VideoSource | None = source
         self._guard = guard
         self._fps = fps
         self._floor, self._ceiling = floor, ceiling
@@ -215,10 +223,13 @@ class VideoTrack(_PooledTrack):
             if not self._guard.admits_picture(now):
                 self.held += 1
                 continue
+            source = self._source
+            if source is None:
+                raise MediaStreamError
             pts = round(index * VIDEO_CLOCK / self._fps)
             keyframe = self._keyframe_wanted and at - self._keyframe_at >= KEYFRAME_GAP
             try:
-                data, is_keyframe = await self._in_pool(self._make, self._source.pose(at), pts, keyframe)
+                data, is_keyframe = await self._in_pool(self._make, source, source.pose(at), pts, keyframe)
             except (MediaStreamError, asyncio.CancelledError):
                 raise
             except Exception as error:
@@ -250,21 +261,21 @@ class VideoTrack(_PooledTrack):
         index, self._index = self._index, self._index + 1
         return index
 
-    def _make(self, pose: Any, pts: int, keyframe: bool) -> tuple[bytes, bool]:
+    def _make(self, source: VideoSource, pose: Any, pts: int, keyframe: bool) -> tuple[bytes, bool]:
         """Paint and encode, in the pool."""
         if self._encoder is None:
             if self._codec is None:
                 raise RuntimeError("no codec was negotiated")
             self._encoder = open_video(
                 self._codec,
-                self._source.width,
-                self._source.height,
+                source.width,
+                source.height,
                 self._fps,
                 bitrate=self._guard.target,
                 floor=self._floor,
                 ceiling=self._ceiling,
             )
-        self._source.paint(pose, self._encoder.buffer)
+        source.paint(pose, self._encoder.buffer)
         return self._encoder.encode(pts, keyframe)
 
     def _fail(self, error: Exception) -> None:
@@ -284,3 +295,5 @@ class VideoTrack(_PooledTrack):
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
+        # aiortc's objects keep the track until they are collected; the source's large buffers need not wait for that.
+        self._source = None
