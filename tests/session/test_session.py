@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, ScriptedModel, ScriptedRecognizer
 from visavis.avatar.catalogue import Catalogue
+from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.client.media import Receiver
 from visavis.conversation.conversation import ConversationSettings, Parts, Role
@@ -29,7 +32,13 @@ from visavis.speech.estimator import NetVisemeEstimator
 class House:
     """A front desk with a real catalogue, peer and face, and scripted providers."""
 
-    def __init__(self, pool: ThreadPoolExecutor, timers: Timers, greeting: str = "") -> None:
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        timers: Timers,
+        greeting: str = "",
+        renderer: Callable[[AvatarPackage], PuppetRenderer] = lambda package: PuppetRenderer(package, 128, 128),
+    ) -> None:
         self.model = ScriptedModel()
         self.slots = Slots(2)
         self.registry = CollectorRegistry()
@@ -38,7 +47,7 @@ class House:
             catalogue=Catalogue(),
             parts=lambda avatar: parts,
             estimator=NetVisemeEstimator,
-            renderer=lambda package: PuppetRenderer(package, 128, 128),
+            renderer=renderer,
             peer=PeerSettings(bind=("127.0.0.1",)),
             pool=pool,
             metrics=SessionMetrics(self.registry),
@@ -110,6 +119,36 @@ async def test_a_call_that_is_left(pool: ThreadPoolExecutor) -> None:
         await guest.session.leave()
         await guest.session.handle(SendText("Is anybody there?"))
         assert not house.model.requests
+
+
+async def test_a_calls_memory_is_free_without_a_collection(pool: ThreadPoolExecutor) -> None:
+    faces: list[weakref.ref[PuppetRenderer]] = []
+
+    def renderer(package: AvatarPackage) -> PuppetRenderer:
+        face = PuppetRenderer(package, 128, 128)
+        faces.append(weakref.ref(face))
+        return face
+
+    house = House(pool, Timers(), greeting="Welcome to this house.", renderer=renderer)
+    gc.collect()
+    gc.disable()
+    try:
+        for mode in (None, "transparency"):
+            guest = Guest(await house.admit(model=mode))
+            following = asyncio.create_task(guest.follow())
+            async with asyncio.timeout(10):
+                await guest.connected.wait()
+                await asyncio.sleep(0.7)
+            await guest.session.handle(SendText("Hello."))
+            await asyncio.sleep(0.3)
+            await guest.session.leave()
+            await following
+            del guest, following
+            await asyncio.sleep(0.1)
+        assert len(faces) == 2
+        assert [face() for face in faces] == [None, None]
+    finally:
+        gc.enable()
 
 
 async def test_media_that_never_comes_ends_the_call(pool: ThreadPoolExecutor) -> None:

@@ -5,7 +5,6 @@ The stage is also the session's ``VideoSource``: the media layer asks it for eac
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,34 +20,40 @@ _REMEMBERED_SECONDS = 3.0
 """How long what was played is kept, for the echo guard."""
 
 
-@dataclass(frozen=True, slots=True)
 class Stage:
     """One avatar's voice and face, both placed on one ``MediaClock``; all times are media seconds."""
 
-    clock: MediaClock
-    playout: Playout
-    animator: Animator
-    renderer: Renderer
-    _said: deque[tuple[float, Pcm16]] = field(default_factory=deque[tuple[float, Pcm16]], init=False)
+    def __init__(self, clock: MediaClock, playout: Playout, animator: Animator, renderer: Renderer) -> None:
+        self._clock = clock
+        self._playout = playout
+        self._animator = animator
+        self._renderer: Renderer | None = renderer
+        self._size = renderer.width, renderer.height
+        self._said: deque[tuple[float, Pcm16]] = deque()
+
+    def strike(self) -> None:
+        """After the last picture: give the face's large buffers back, whoever still holds the stage."""
+        self._renderer = None
+        self._said.clear()
 
     @property
     def now(self) -> float:
         """The present media time; 0 until media flows."""
-        return self.clock.now()
+        return self._clock.now()
 
     @property
     def end(self) -> float:
         """When the last sample that was said so far will have sounded."""
-        return self.playout.end
+        return self._playout.end
 
     @property
     def audible(self) -> bool:
         """Whether something that was said is still to be heard."""
-        return self.playout.end > self.clock.now()
+        return self._playout.end > self._clock.now()
 
     def say(self, chunk: SpeechChunk) -> float:
         """Queue sound and its mouth shapes; the time at which its first sample sounds."""
-        at = self.playout.append(chunk.pcm)
+        at = self._playout.append(chunk.pcm)
         self._said.append((at, chunk.pcm))
         while self._said and self._said[0][0] + len(self._said[0][1]) / SPEECH_RATE < self.now - _REMEMBERED_SECONDS:
             self._said.popleft()
@@ -58,12 +63,12 @@ class Stage:
 
     def mouth(self, visemes: Sequence[TimedViseme], origin: float) -> None:
         """Shapes for sound that was queued before, timed from ``origin``."""
-        self.animator.speak([viseme.shifted(origin) for viseme in visemes])
+        self._animator.speak([viseme.shifted(origin) for viseme in visemes])
 
     def cut(self) -> float:
         """Silence the voice and close the mouth now; the time at which it is silent."""
-        at = self.playout.clear()
-        self.animator.cut(at)
+        at = self._playout.clear()
+        self._animator.cut(at)
         while self._said and self._said[-1][0] >= at:
             self._said.pop()
         return at
@@ -81,30 +86,31 @@ class Stage:
 
     def show(self, state: FaceState, at: float | None = None) -> None:
         """Let the face take a state, now or at a later time."""
-        self.animator.state(state, self.clock.now() if at is None else at)
+        self._animator.state(state, self._clock.now() if at is None else at)
 
     async def heard(self, at: float) -> None:
         """Wait until everything before ``at`` has sounded."""
-        await self.playout.wait_until(at)
+        await self._playout.wait_until(at)
 
     async def room(self, seconds: float) -> None:
         """Wait until less than ``seconds`` of sound is queued."""
-        await self.playout.room(seconds)
+        await self._playout.room(seconds)
 
     @property
     def width(self) -> int:
         """Of the picture, in pixels."""
-        return self.renderer.width
+        return self._size[0]
 
     @property
     def height(self) -> int:
         """Of the picture, in pixels."""
-        return self.renderer.height
+        return self._size[1]
 
     def pose(self, at: float) -> FaceFrame:
         """See ``VideoSource``."""
-        return self.animator.frame(at)
+        return self._animator.frame(at)
 
     def paint(self, pose: FaceFrame, frame: NDArray[np.uint8]) -> None:
         """See ``VideoSource``."""
-        self.renderer.paint(pose, frame)
+        if self._renderer:
+            self._renderer.paint(pose, frame)

@@ -90,7 +90,9 @@ school schools student students pupil pupils class university college teacher
 
 # Their stems would be other words.
 _NO_ENDING: Final = frozenset(
-    ["called", "used", "news", "this", "does", "less", "during", "address", "access", "morning"]
+    """
+    called used news this does less during address access morning made care bite hiring
+    """.split()
 )
 
 
@@ -106,7 +108,7 @@ def _stem_plain(word: str) -> str:
             if ending in ("ing", "ed") and len(word) > 3 and word[-1] == word[-2] and word[-1] not in "ls":
                 word = word[:-1]
             break
-    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
 stem = lru_cache(maxsize=20_000)(_stem_plain)

@@ -112,6 +112,7 @@ class Session:
         self._tasks = Tasks()
         self._runner: asyncio.Task[None] | None = None
         self._conversation: Conversation | Transparency | None = None
+        self._stage: Stage | None = None
         self._peer: Peer | None = None
         self._playout: Playout | None = None
         self._lost: asyncio.TimerHandle | None = None
@@ -214,7 +215,7 @@ class Session:
             clock = MediaClock()
             self._playout = Playout(clock)
             renderer = await asyncio.to_thread(self._kit.renderer, package)
-            stage = Stage(clock, self._playout, Animator(seed=hash(self._id)), renderer)
+            stage = self._stage = Stage(clock, self._playout, Animator(seed=hash(self._id)), renderer)
             if self._transparent:
                 self._conversation = Transparency(
                     stage, self._kit.estimator(), self._emit, gap=self._kit.transparency_gap
@@ -347,7 +348,9 @@ class Session:
                 self._uncount()
             ending, _ = self._ending.result()
             self._kit.metrics.ended(ending)
-            self._conversation = self._peer = self._playout = None
+            if self._stage:
+                self._stage.strike()
+            self._conversation = self._stage = self._peer = self._playout = None
             self._on_end(self)
             log.info("session ended", ending=ending.value)
 
