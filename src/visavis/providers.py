@@ -1,10 +1,9 @@
 """The providers that the settings name: made, started and closed together, and shared by all sessions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 
 import structlog
 from pydantic import SecretStr
@@ -33,6 +32,16 @@ log = structlog.get_logger(__name__)
 _DEFAULT_MODELS = {"whisper": "base", "transcriptions": "whisper-1", "openai": "tts-1"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Mind:
+    """What was made of an avatar's files, as they were at ``updated``."""
+
+    updated: datetime
+    role: Role
+    turns: TurnDetector
+    chat: ChatModel
+
+
 class Providers:
     """What all sessions of a server share. ``start`` before the first session, ``close`` after the last."""
 
@@ -45,7 +54,7 @@ class Providers:
         found = ModelStore().find("smart-turn") if settings.turn.detector == "adaptive" else None
         self._smart_turn = SmartTurn(found) if found else None
         self._chats: dict[str, ChatCompletions] = {}
-        self._brain = lru_cache(maxsize=64)(_brain)
+        self._minds: dict[str, _Mind] = {}
 
     async def start(self) -> None:
         """Load everything, side by side. Raises ``SettingsError`` naming the part that cannot work."""
@@ -73,24 +82,33 @@ class Providers:
 
     def parts(self, avatar: Avatar) -> Parts:
         """A conversation's providers."""
-        return Parts(SileroVad(), self._turns(avatar), self.recognizer, self.chat(avatar), self.synthesizer)
-
-    def chat(self, avatar: Avatar) -> ChatModel:
-        """What the avatar thinks with. Raises ``KnowledgeError``."""
-        if self._settings.chat.provider == "openai":
-            return self._chat(avatar.persona.model or self._settings.chat.model)
-        return self._brain(avatar.name, avatar.persona.knowledge, avatar.updated)
+        mind = self._mind(avatar)
+        return Parts(SileroVad(), mind.turns, self.recognizer, mind.chat, self.synthesizer)
 
     def role(self, avatar: Avatar) -> Role:
         """Who the avatar is, as the settings let it be."""
+        return self._mind(avatar).role
+
+    def prepare(self, avatars: Iterable[Avatar]) -> None:
+        """Read what these avatars know, so that their first call need not wait for it. Blocks."""
+        for avatar in avatars:
+            self._mind(avatar)
+
+    def _mind(self, avatar: Avatar) -> "_Mind":
+        known = self._minds.get(avatar.id)
+        if known is None or known.updated != avatar.updated:
+            known = self._minds[avatar.id] = self._read(avatar)
+        return known
+
+    def _read(self, avatar: Avatar) -> "_Mind":
         persona, settings = avatar.persona, self._settings
-        phrases = list(persona.phrases)
+        knowledge = Knowledge()
         if persona.knowledge:
             try:
-                phrases += Knowledge.load(persona.knowledge).phrases()
+                knowledge = Knowledge.load(persona.knowledge)
             except KnowledgeError as error:
                 log.warning("an avatar's knowledge cannot be used", avatar=avatar.id, error=str(error))
-        return Role(
+        role = Role(
             prompt=settings.chat.system_prompt or persona.prompt,
             greeting=persona.greeting if settings.chat.greeting else "",
             voice=Voice(persona.voice or settings.speech.voice, persona.language, persona.rate * settings.speech.rate),
@@ -98,20 +116,26 @@ class Providers:
                 Tool(str(tool["name"]), str(tool.get("description", "")), dict(tool.get("parameters", {})))
                 for tool in persona.tools
             ),
-            phrases=tuple(dict.fromkeys(phrases)),
+            phrases=tuple(dict.fromkeys((*persona.phrases, *knowledge.phrases()))),
             language=persona.language,
         )
+        if settings.chat.provider == "openai":
+            chat: ChatModel = self._chat(persona.model or settings.chat.model)
+        else:
+            # "visavis.Vera" calls herself Vera.
+            chat = PersonaBrain(knowledge, name=avatar.name.rpartition(".")[2])
+        return _Mind(avatar.updated, role, self._turns(role), chat)
 
     async def _start_recognizer(self) -> None:
         await self._espeak.start()
         await self.recognizer.start()
 
-    def _turns(self, avatar: Avatar) -> TurnDetector:
+    def _turns(self, role: Role) -> TurnDetector:
         chosen = self._settings.turn
         if chosen.detector == "fixed":
             return FixedTurnDetector(chosen.silence_medium_ms / 1000)
-        detector = AdaptiveTurnDetector(avatar.persona.language, self._smart_turn)
-        return KnownPhrases(self.role(avatar).phrases, detector, seconds=chosen.silence_short_ms / 1000)
+        detector = AdaptiveTurnDetector(role.language, self._smart_turn)
+        return KnownPhrases(role.phrases, detector, seconds=chosen.silence_short_ms / 1000)
 
     def _chat(self, model: str) -> ChatCompletions:
         settings = self._settings.chat
@@ -126,11 +150,6 @@ class Providers:
                 timeouts=ChatTimeouts(settings.connect_timeout, settings.first_token_timeout, settings.stall_timeout),
             )
         return self._chats[model]
-
-
-def _brain(name: str, knowledge: Path | None, updated: datetime) -> PersonaBrain:
-    del updated  # part of the cache's key: a changed avatar is read again
-    return PersonaBrain(Knowledge.load(knowledge) if knowledge else Knowledge(), name=name.rpartition(".")[2])
 
 
 def _recognizer(settings: Settings, espeak: EspeakSynthesizer) -> Recognizer:

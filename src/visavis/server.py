@@ -85,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         watching = asyncio.create_task(catalogue.watch(), name="catalogue")
         try:
             await providers.start()
+            await asyncio.to_thread(providers.prepare, catalogue.all())
             # What is there now stays: collections after calls need not visit it.
             gc.collect()
             gc.freeze()
