@@ -241,7 +241,8 @@ class RecruitmentApp(WebApp):
 class HotelApp(WebApp):
     """The hotel's front desk and the English tutor: configured after ``created``; the visitor may type as well.
 
-    They hang up by a tool, when the goodbye has been said. The tutor plays what comes as sound over the socket, and any error ends it.
+    They hang up by a tool, when the goodbye has been said. The tutor plays what comes as sound over the socket, and
+    any error ends it.
     """
 
     samples = 4096
