@@ -173,8 +173,8 @@ def _terms(text: str, *, question: bool = True) -> Terms:
 
 
 def _surface(text: str) -> Counter[str]:
-    """All words of ``text``, those that say what it is about counted twice."""
-    return Counter(word for word in words(text) for _ in range(1 if word in STOP else 2))
+    """All words of ``text``, those that say what it is about counted twice, and "not", which turns it round, more."""
+    return Counter(word for word in words(text) for _ in range(3 if word == "not" else 1 if word in STOP else 2))
 
 
 def _dice(one: Counter[str], other: Counter[str]) -> float:

@@ -247,10 +247,10 @@ def addressed(text: str, persona: str) -> str:
     """``text`` as plain words, without the persona's name in front or at the end ("Vera, who are you")."""
     said, name = plain(text), plain(persona)
     if name:
-        said = (
-            re.sub(rf"^(?:(?:hey|hi|hello|okay|so) )?{re.escape(name)}\b(?! is\b)\s*|\s*\b{re.escape(name)}$", "", said)
-            or said
-        )
+        ending = rf"\s*\b{re.escape(name)}$"
+        beginning = rf"^(?:(?:hey|hi|hello|okay|so) )?{re.escape(name)}\b(?! is\b)\s*"
+        # Of "hi Vera" the hi is left, of the name alone the name.
+        said = re.sub(f"{beginning}|{ending}", "", said) or re.sub(ending, "", said) or said
     return said
 
 
