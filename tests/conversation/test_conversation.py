@@ -249,7 +249,13 @@ def test_a_late_result_is_taken_and_an_unknown_one_dropped() -> None:
 
     theatre = run_virtual(perform(act))
     assert theatre.caption.endswith("It is sunny.")
-    assert theatre.model.requests[1].messages[2].text == "sunny"
+    assert [message.role for message in theatre.model.requests[1].messages] == [
+        "user",
+        "assistant",
+        "assistant",
+        "tool",
+    ]
+    assert theatre.model.requests[1].messages[3].text == "sunny"
 
 
 def test_a_model_that_only_calls_tools_is_stopped() -> None:

@@ -139,6 +139,9 @@ class Beeper:
         self.failing = False
         self.running = 0
         self.marks = True
+        self.timbre = np.sin(np.arange(SPEECH_RATE * 60) * 0.05)
+        """What its sound is cut from; a tone resembles itself at any delay, noise only at none."""
+        self._spoken = 0
 
     async def start(self) -> None: ...
 
@@ -152,7 +155,8 @@ class Beeper:
             for word in text.split():
                 await asyncio.sleep(0.005)
                 count = round(self.WORD * SPEECH_RATE)
-                tone = (6000 * np.sin(np.arange(count) * 0.05)).astype(np.int16)
+                tone = (6000 * self.timbre[self._spoken : self._spoken + count]).astype(np.int16)
+                self._spoken += count
                 mark = (WordMark(text.index(word, offset), 0.0),) if self.marks else ()
                 offset = text.index(word, offset) + len(word)
                 yield SpeechChunk(tone, (TimedViseme(Viseme.AA, 0.0, self.WORD),), mark)

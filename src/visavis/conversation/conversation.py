@@ -20,9 +20,10 @@ from visavis.conversation.events import (
 )
 from visavis.conversation.history import History
 from visavis.conversation.listening import Listener, ListeningSettings
-from visavis.conversation.phrases import not_heard
+from visavis.conversation.phrases import no_answer, not_heard
 from visavis.conversation.response import Cast, Response
 from visavis.conversation.stage import Stage
+from visavis.conversation.tool_wait import ToolWait
 from visavis.language.ports import ChatModel, ChatRequest, Image, Tool
 from visavis.speech.ports import (
     Pcm16,
@@ -38,11 +39,6 @@ from visavis.speech.ports import (
 from visavis.tasks import Tasks
 
 log = structlog.get_logger(__name__)
-
-_TOOL_ROUNDS = 8
-"""Answers in a row that call tools, before the model is no longer asked to go on."""
-_SETTLE_SECONDS = 1.0
-"""After the last result of a silent answer, how long a client may take to ask for the reply itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +133,17 @@ class Conversation:
             self._tasks.spawn,
             self._settings.listening,
         )
+        self._tools = ToolWait(
+            self._tasks.spawn, self._request_answer, self._have_no_answer, self._settings.tool_timeout
+        )
         self._greeting = _Greeting.WAITING
         self._remembered = 0
         self._response: Response | None = None
         self._answering: asyncio.Task[None] | None = None
         self._wanted = False
-        self._tool_wait: asyncio.Task[None] | None = None
-        self._open_calls: set[str] = set()
-        self._silent_call = False
-        self._tool_rounds = 0
+        """Whether an answer is owed, once nobody speaks and no words of the user are still to come."""
         self._remainder = ""
-        self._spoken_over = False
+        """What an interrupted answer had left to say."""
         self._speech_ended = 0.0
         self._activity = asyncio.get_running_loop().time()
         self._closed = False
@@ -165,7 +161,7 @@ class Conversation:
     @property
     def quiet_since(self) -> float | None:
         """Loop time since when neither side has been active; None while one is."""
-        if self._listener.speaking or self._response or self._stage.audible:
+        if self._listener.busy or self._response or self._stage.audible:
             return None
         return self._activity
 
@@ -173,18 +169,20 @@ class Conversation:
 
     def open(self) -> None:
         """The client is told that it may talk: what is in the history now comes from earlier calls."""
-        self._remembered = len(self._history)
+        self._remembered = self._history.user_texts
 
     def begin(self) -> None:
         """Media flows: greet, or, when the client asked for it already, answer. Once; later calls do nothing."""
         if self._greeting is _Greeting.DONE:
             return
         self._greeting = _Greeting.DONE
-        wanted, asked = self._wanted, len(self._history) > self._remembered
-        if self._role.greeting:
+        # A client that only wants the avatar to speak first has that by the greeting; one that asked something has not.
+        wanted = self._wanted and (not self._role.greeting or self._history.user_texts > self._remembered)
+        if self._listener.busy:
+            self._wanted, self._remainder = wanted, self._role.greeting
+        elif self._role.greeting:
             self._start_reciting(self._role.greeting)
-            # A client that only wants the avatar to speak first has that now; one that asked something has not.
-            self._wanted = wanted and asked
+            self._wanted = wanted
         elif wanted:
             self._start_answer()
 
@@ -248,23 +246,19 @@ class Conversation:
         if not self._history.add_result(call_id, output):
             log.info("result for an unknown tool call")
             return
-        self._open_calls.discard(call_id)
+        self._tools.result(call_id)
         if reply:
-            self._request_answer()
-        elif self._silent_call and not self._open_calls and not self._response:
-            self._wait_for_tools(_SETTLE_SECONDS)
+            self.respond()
 
     def respond(self) -> None:
-        """The client asks the avatar to speak now. While an answer is on its way, the next one follows it."""
-        if self._greeting is _Greeting.WAITING:
-            self._wanted = True
-            return
-        self._request_answer()
+        """The client asks the avatar to speak now: after what is being said, and after other results that are due."""
+        if not self._tools.ask():
+            self._request_answer()
 
     async def close(self) -> None:
         """End: silence, and nothing left running."""
         self._closed = True
-        self._interrupt()
+        self._interrupt(FaceState.IDLE)
         await self._listener.close()
         await self._tasks.close()
 
@@ -274,9 +268,10 @@ class Conversation:
         """See ``ListeningEvents``."""
         self._active()
         self._emit(SpeechStarted())
-        self._stop_tool_wait()
-        self._spoken_over = self._stage.audible
-        if self._interrupt():
+        # Whatever the user was to be told is still owed, if this turns out to be no turn.
+        thinking = self._response is not None and not self._response.audible
+        self._wanted = self._tools.stop() or self._wanted or thinking
+        if self._interrupt(FaceState.INTERRUPTED):
             self._observer.interrupted()
         else:
             self._stage.show(FaceState.LISTENING)
@@ -291,42 +286,47 @@ class Conversation:
     async def on_transcript(self, transcript: Transcript, error: SpeechError | None) -> None:
         """See ``ListeningEvents``."""
         text = transcript.text.strip()
-        if self._spoken_over and self._echo.is_own_text(text):
+        if self._echo.is_own_text(text):
             text = ""
         self._emit(UserTranscript(f"item_{uuid.uuid4().hex[:16]}", text))
         if error:
             self._observer.failure("recognizer")
-        if self._listener.speaking or self._closed:
-            # The user goes on: this turn's words wait for the next turn's end.
-            if text:
-                self._history.add_user(text)
-            return
         if text:
             self._history.add_user(text)
-            self._tool_rounds = 0
+            self._tools.user_turn()
             self._remainder = ""
-            self._start_answer(user_turn=True)
-        elif error:
+            self._wanted = True
+        if self._closed or self._listener.busy:
+            # The user goes on: what is owed waits for the last of the words.
+            return
+        if error:
+            wanted = self._wanted
             self._start_reciting(not_heard(self._role.language))
+            self._wanted = wanted
+        elif self._wanted and self._greeting is _Greeting.DONE:
+            self._start_answer(user_turn=bool(text))
         elif self._remainder:
             # A cough, not a turn: the avatar takes up what it was saying.
             self._start_reciting(self._remainder)
-        else:
+        elif not self._response:
             self._stage.show(FaceState.IDLE)
 
     # Answers.
 
     def _user_acts(self) -> None:
-        self._tool_rounds = 0
+        self._tools.user_turn()
         self._remainder = ""
-        self._stop_tool_wait()
-        self._interrupt()
+        self._interrupt(FaceState.THINKING)
 
     def _request_answer(self) -> None:
-        if self._greeting is _Greeting.WAITING or self._response:
+        if self._greeting is _Greeting.WAITING or self._response or self._listener.busy:
             self._wanted = True
         else:
             self._start_answer()
+
+    def _have_no_answer(self) -> None:
+        if not self._response and not self._listener.busy:
+            self._start_reciting(no_answer(self._role.language))
 
     def _start_answer(self, *, user_turn: bool = False) -> None:
         role = self._role
@@ -334,22 +334,23 @@ class Conversation:
         ended = self._speech_ended if user_turn else None
         response = Response(_response_id(), self._cast(ended))
         self._stage.show(FaceState.THINKING)
-        self._start(response, response.answer(self._parts.chat, request))
+        self._start(response, lambda: response.answer(self._parts.chat, request))
 
     def _start_reciting(self, text: str) -> None:
         response = Response(_response_id(), self._cast(None))
-        self._start(response, response.recite(text))
+        self._start(response, lambda: response.recite(text))
 
-    def _start(self, response: Response, work: Coroutine[Any, Any, None]) -> None:
-        self._stop_tool_wait()
+    def _start(self, response: Response, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._interrupt(FaceState.THINKING)
+        self._tools.stop()
         self._wanted = False
         self._remainder = ""
         self._response = response
         self._answering = self._tasks.spawn(self._perform(response, work))
 
-    async def _perform(self, response: Response, work: Coroutine[Any, Any, None]) -> None:
+    async def _perform(self, response: Response, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         finally:
             # After an interruption the conversation has moved on already.
             if self._response is response:
@@ -361,17 +362,19 @@ class Conversation:
     def _after(self, response: Response) -> None:
         if self._closed:
             return
-        self._open_calls = {call.call_id for call in response.calls if self._history.awaits_result(call.call_id)}
-        self._silent_call = bool(response.calls) and not response.text
-        if self._wanted:
-            self._start_answer()
-        elif self._silent_call:
-            self._wait_for_tools(self._settings.tool_timeout if self._open_calls else _SETTLE_SECONDS)
-        else:
+        open_calls = [call.call_id for call in response.calls if self._history.awaits_result(call.call_id)]
+        if response.calls:
+            self._tools.answered(open_calls, silent=not response.text)
+        if self._wanted and not open_calls:
+            self._request_answer()
+        elif self._wanted:
+            self._wanted = False
+            self._tools.ask()
+        elif not response.calls or response.text:
             self._stage.show(FaceState.IDLE)
 
-    def _interrupt(self) -> bool:
-        """Stop the running answer; whether it was being heard."""
+    def _interrupt(self, face: FaceState) -> bool:
+        """Stop the running answer, and show ``face`` where it was being heard; whether it was."""
         response, self._response = self._response, None
         if response is None:
             return False
@@ -379,27 +382,10 @@ class Conversation:
         silent_at = response.cut()
         if self._answering:
             self._answering.cancel()
-        self._wanted = False
         self._remainder = response.unheard
         if heard and silent_at is not None:
-            self._stage.show(FaceState.INTERRUPTED, silent_at)
+            self._stage.show(face, silent_at)
         return heard
-
-    def _wait_for_tools(self, seconds: float) -> None:
-        self._stop_tool_wait()
-        if self._tool_rounds < _TOOL_ROUNDS:
-            self._tool_wait = self._tasks.spawn(self._go_on_after(seconds))
-
-    async def _go_on_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._tool_wait = None
-        self._tool_rounds += 1
-        self._start_answer()
-
-    def _stop_tool_wait(self) -> None:
-        wait, self._tool_wait = self._tool_wait, None
-        if wait:
-            wait.cancel()
 
     def _cast(self, speech_ended: float | None) -> Cast:
         role = self._role
@@ -410,6 +396,7 @@ class Conversation:
             history=self._history,
             emit=self._tell,
             observer=_Watch(self._observer, self._stage, speech_ended),
+            spawn=self._tasks.spawn,
             copy_sound=self._settings.copy_sound,
             language=role.language,
         )

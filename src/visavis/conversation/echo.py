@@ -21,9 +21,12 @@ _WINDOW_SECONDS = 0.3
 _DELAY_SECONDS = 1.2
 """The longest way out and back: the client's jitter buffer, the air, and two network trips."""
 _ECHO = 0.45
+_SUSPICIOUS = 0.3
+"""Correlation from which what was heard may have been an echo beside something else."""
 _PRE_EMPHASIS = 0.95
 _SIMILAR = 0.8
-"""Share of an utterance's words that must run in the order of the avatar's own."""
+"""Share of a turn's words that must be a stretch of the avatar's own."""
+_FEWEST_WORDS = 4
 _REMEMBERED_WORDS = 60
 
 
@@ -34,6 +37,7 @@ class EchoGuard:
         self._stage = stage
         self._enabled = enabled
         self._words: deque[str] = deque(maxlen=_REMEMBERED_WORDS)
+        self._suspicious = False
 
     def audible(self) -> bool:
         """Whether the avatar is heard now."""
@@ -41,24 +45,28 @@ class EchoGuard:
 
     def is_echo(self, heard: Pcm16) -> bool:
         """Whether ``heard`` (at ``LISTEN_RATE``, ending now) is the avatar's own voice coming back."""
-        if not self._enabled:
+        self._suspicious = False
+        # What sounded last is still on its way back when the server has sent it all.
+        if not self._enabled or not self._stage.audible_within(_DELAY_SECONDS):
             return False
         window = _emphasized(heard[-round(_WINDOW_SECONDS * LISTEN_RATE) :])
         played = self._stage.played(_DELAY_SECONDS + len(window) / LISTEN_RATE)
         reference = _emphasized(soxr.resample(played, SPEECH_RATE, LISTEN_RATE, quality="LQ"))
-        return best_correlation(window, reference) >= _ECHO
+        correlation = best_correlation(window, reference)
+        self._suspicious = correlation >= _SUSPICIOUS
+        return correlation >= _ECHO
 
     def said(self, text: str) -> None:
         """The avatar said ``text``."""
         self._words.extend(_words(text))
 
     def is_own_text(self, text: str) -> bool:
-        """Whether recognized words are the avatar's own of late: the guard against an echo that was let through."""
+        """Whether a turn that may have been an echo, by its sound, repeats the avatar's own words of late."""
         words = _words(text)
-        if not self._enabled or len(words) < 3:
+        if not self._suspicious or len(words) < _FEWEST_WORDS:
             return False
         matcher = difflib.SequenceMatcher(None, list(self._words), words, autojunk=False)
-        return sum(block.size for block in matcher.get_matching_blocks()) >= _SIMILAR * len(words)
+        return matcher.find_longest_match().size >= _SIMILAR * len(words)
 
 
 def best_correlation(window: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

@@ -1,6 +1,5 @@
 """What was said so far, as the language model gets to see it."""
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -19,17 +18,19 @@ class _Item:
 class History:
     """Both sides' items in order, bounded: beyond ``limit`` items the oldest are forgotten.
 
-    Pictures weigh most, so only the last ``image_limit`` of them are kept; older items keep their text.
+    Pictures weigh most, so only the last ``image_limit`` of them are kept; an older item keeps its text, if it has any.
     """
 
     def __init__(self, limit: int = 400, image_limit: int = 4) -> None:
-        self._items: deque[_Item] = deque(maxlen=limit)
+        self._items: list[_Item] = []
         self._results: dict[str, str] = {}
         self._limit = limit
         self._image_limit = image_limit
 
-    def __len__(self) -> int:
-        return len(self._items)
+    @property
+    def user_texts(self) -> int:
+        """How many items of the user with words in them there are."""
+        return sum(item.message.role == "user" and bool(item.message.text) for item in self._items)
 
     def add_user(self, text: str, images: Iterable[Image] = ()) -> None:
         """The user said, typed or showed something."""
@@ -41,12 +42,18 @@ class History:
         self._append(_Item(ChatMessage("assistant", text)))
 
     def heard(self, response_id: str, words: str) -> None:
-        """More words of a response have sounded. So an answer that was cut off ends with the last word heard."""
-        for index in range(len(self._items) - 1, -1, -1):
-            item = self._items[index]
-            if item.response_id == response_id and not item.message.tool_calls:
+        """More words of a response have sounded. So an answer that was cut off ends with the last word heard.
+
+        They stand before the response's own tool calls, however late they sound.
+        """
+        for index, item in enumerate(self._items):
+            if item.response_id != response_id:
+                continue
+            if item.message.tool_calls:
+                self._items.insert(index, _Item(ChatMessage("assistant", words), response_id))
+            else:
                 self._items[index] = replace(item, message=replace(item.message, text=item.message.text + words))
-                return
+            return
         self._append(_Item(ChatMessage("assistant", words), response_id))
 
     def add_tool_call(self, call: ToolCall, response_id: str) -> None:
@@ -79,16 +86,16 @@ class History:
         return any(call.call_id == call_id for item in self._items for call in item.message.tool_calls)
 
     def _append(self, item: _Item) -> None:
-        if len(self._items) == self._limit:
-            for call in self._items[0].message.tool_calls:
-                self._results.pop(call.call_id, None)
         self._items.append(item)
+        while len(self._items) > self._limit:
+            for call in self._items.pop(0).message.tool_calls:
+                self._results.pop(call.call_id, None)
 
     def _forget_images(self) -> None:
-        kept = 0
-        for index in range(len(self._items) - 1, -1, -1):
+        shown = [index for index, item in enumerate(self._items) if item.message.images]
+        for index in reversed(shown[: -self._image_limit]):
             item = self._items[index]
-            if item.message.images:
-                kept += 1
-                if kept > self._image_limit:
-                    self._items[index] = replace(item, message=replace(item.message, images=()))
+            if item.message.text:
+                self._items[index] = replace(item, message=replace(item.message, images=()))
+            else:
+                del self._items[index]

@@ -36,6 +36,8 @@ _ASK_AFTER = 0.192
 """Seconds of silence after which the turn detector is asked, once per silence: early, where it judges best."""
 _CONTEXT_SECONDS = 8.0
 """How much of the turn the turn detector is given."""
+_ECHO_SECONDS = 0.3
+"""Sound that the echo guard judges by."""
 _STARVED_SECONDS = 0.8
 """A microphone that sends nothing for so long in mid-turn has gone silent."""
 
@@ -115,7 +117,8 @@ class Listener:
         self._resampler = _resampler()
         self._rest = np.zeros(0, np.int16)
         self._state = _State.QUIET
-        self._recent: deque[Pcm16] = deque(maxlen=max(1, round(max(self._settings.pre_roll, 0.5) / FRAME_SECONDS)))
+        kept = self._settings.pre_roll + max(self._settings.start, self._settings.barge_in) + _ECHO_SECONDS
+        self._recent: deque[Pcm16] = deque(maxlen=round(kept / FRAME_SECONDS) + 1)
         self._run = 0.0
         self._stream: RecognitionStream | None = None
         self._turn: deque[Pcm16] = deque(maxlen=round(_CONTEXT_SECONDS / FRAME_SECONDS))
@@ -125,12 +128,13 @@ class Listener:
         self._asking: asyncio.Task[None] | None = None
         self._starved: asyncio.TimerHandle | None = None
         self._order = asyncio.Lock()
+        self._finishing = 0
         self._closed = False
 
     @property
-    def speaking(self) -> bool:
-        """Whether the user is in the middle of a turn."""
-        return self._state is _State.SPEAKING
+    def busy(self) -> bool:
+        """Whether the user is in the middle of a turn, or a turn's words are still to come."""
+        return self._state is _State.SPEAKING or self._finishing > 0
 
     def push(self, pcm: Pcm16) -> None:
         """Take microphone sound at ``SPEECH_RATE``."""
@@ -188,7 +192,7 @@ class Listener:
         self._run += FRAME_SECONDS
         if self._run + 1e-9 < (self._settings.barge_in if audible else self._settings.start):
             return
-        if audible and self._echo.is_echo(np.concatenate(self._recent)):
+        if self._echo.is_echo(np.concatenate(self._recent)):
             self._run = 0.0
             return
         self._begin()
@@ -248,6 +252,7 @@ class Listener:
         self._run = 0.0
         stream, self._stream = self._stream, None
         self._events.on_speech_stopped(self._silence)
+        self._finishing += 1
         self._spawn(self._finish(stream))
 
     async def _finish(self, stream: RecognitionStream | None) -> None:
@@ -260,8 +265,13 @@ class Listener:
                 except SpeechError as error:
                     log.warning("recognition failed", error=str(error))
                     failure = error
+                except Exception as error:
+                    # A fault in a provider must not leave a turn without its end.
+                    log.exception("the recognizer's provider failed")
+                    failure = SpeechError(type(error).__name__)
                 finally:
                     await stream.cancel()
+            self._finishing -= 1
             await self._events.on_transcript(transcript, failure)
 
     def _watch(self) -> None:
@@ -276,6 +286,7 @@ class Listener:
     def _starve(self) -> None:
         self._starved = None
         if self._state is _State.SPEAKING:
+            self._silence += _STARVED_SECONDS
             self._end()
 
 

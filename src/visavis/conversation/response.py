@@ -1,10 +1,10 @@
 """One response of the avatar: it owns all that it caused, and cancelling it cancels all of that at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -58,17 +58,19 @@ class Cast:
     history: History
     emit: Callable[[ConversationEvent], None]
     observer: ResponseObserver
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     copy_sound: bool = False
     language: str = "en"
 
 
 class Response:
-    """Thinks and speaks once. ``run`` it in a task; ``cut`` at any time, then cancel that task."""
+    """Thinks and speaks once: ``answer`` or ``recite``, in a task; ``cut`` at any time, then cancel that task."""
 
     def __init__(self, response_id: str, cast: Cast) -> None:
         self.id = response_id
         self._cast = cast
         self._emit = cast.emit
+        self._script = ""
         self._text = ""
         self._calls: list[ToolCall] = []
         self._over = False
@@ -76,6 +78,7 @@ class Response:
             cast.stage,
             cast.synthesizer,
             cast.voice,
+            spawn=cast.spawn,
             on_words=self._heard,
             on_sound=self._sounded,
             on_first_sound=cast.observer.first_sound,
@@ -98,8 +101,8 @@ class Response:
 
     @property
     def unheard(self) -> str:
-        """After ``cut``: words that were ready and not heard."""
-        return self._speaking.unheard
+        """Words that were ready and have not been heard."""
+        return self._script[len(self._text) :].strip()
 
     async def answer(self, model: ChatModel, request: ChatRequest) -> None:
         """Ask the model and speak its answer. A failing model gets an apology spoken, never silence."""
@@ -114,19 +117,23 @@ class Response:
         if self._over:
             return None
         at = self._speaking.cut()
-        self._finish()
+        self._over = True
+        if self._text:
+            self._emit(AnswerDone(self.id, self._text.strip()))
+        self._emit(AnswerAudioDone(self.id))
         return at
 
-    async def _perform(self, text: AsyncIterator[str]) -> None:
+    async def _perform(self, text: AsyncGenerator[str, None]) -> None:
         sentences: asyncio.Queue[str | None] = asyncio.Queue(_SENTENCES_AHEAD)
 
         async def split() -> None:
             splitter, spoken = SentenceSplitter(), SpokenText()
-            async for delta in text:
-                for sentence in splitter.push(spoken.push(delta)):
-                    await sentences.put(sentence)
-            for sentence in (*splitter.push(spoken.flush()), *splitter.flush()):
-                await sentences.put(sentence)
+            async with aclosing(text):
+                async for delta in text:
+                    for piece in splitter.push(spoken.push(delta)):
+                        await sentences.put(self._note(piece))
+            for piece in (*splitter.push(spoken.flush()), *splitter.flush()):
+                await sentences.put(self._note(piece))
             await sentences.put(None)
 
         async with asyncio.TaskGroup() as group:
@@ -138,10 +145,21 @@ class Response:
                     # The words are told all the same; the visitor can read them.
                     log.warning("speech failed", error=str(error))
                     self._cast.observer.failure("speech")
+                except Exception:
+                    # A fault in a provider costs its sentence, not the answer.
+                    log.exception("the synthesizer's provider failed")
+                    self._cast.observer.failure("speech")
         await self._speaking.finish()
         self._finish()
 
-    async def _think(self, model: ChatModel, request: ChatRequest) -> AsyncIterator[str]:
+    def _note(self, piece: str) -> str:
+        """A piece as it will be told: a space for whatever white space divides it from the one before."""
+        text = piece.strip()
+        told = f" {text}" if self._script and piece[:1].isspace() else text
+        self._script += told
+        return told
+
+    async def _think(self, model: ChatModel, request: ChatRequest) -> AsyncGenerator[str, None]:
         said = False
         try:
             async with aclosing(model.stream(request)) as stream:
@@ -192,5 +210,5 @@ class Response:
         self._emit(AnswerAudioDone(self.id))
 
 
-async def _whole(text: str) -> AsyncIterator[str]:
+async def _whole(text: str) -> AsyncGenerator[str, None]:
     yield text

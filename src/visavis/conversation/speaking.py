@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from visavis.avatar.face import FaceState
 from visavis.conversation.stage import Stage
@@ -28,8 +28,9 @@ class _Cue:
 class Speaking:
     """Speaks one response on a stage.
 
-    ``on_words`` gets the text as it sounds, ``on_sound`` a copy of the sound, ``on_first_sound`` the media time of the
-    first sample. The owner calls ``say`` for each sentence, then ``finish``; or ``cut`` at any time.
+    ``spawn`` runs the task that tells the words. ``on_words`` gets the text as it sounds, ``on_sound`` a copy of the
+    sound, ``on_first_sound`` the media time of the first sample. The owner calls ``say`` for each sentence, then
+    ``finish``; or ``cut`` at any time.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Speaking:
         synthesizer: Synthesizer,
         voice: Voice,
         *,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_words: Callable[[str], None],
         on_sound: Callable[[Pcm16], None],
         on_first_sound: Callable[[float], None],
@@ -45,6 +47,7 @@ class Speaking:
         self._stage = stage
         self._synthesizer = synthesizer
         self._voice = voice
+        self._spawn = spawn
         self._on_words = on_words
         self._on_sound = on_sound
         self._on_first_sound = on_first_sound
@@ -52,29 +55,22 @@ class Speaking:
         self._cued = asyncio.Event()
         self._teller: asyncio.Task[None] | None = None
         self._end: float | None = None
-        self._unheard = ""
 
     @property
     def started(self) -> bool:
         """Whether any sound was queued."""
         return self._end is not None
 
-    @property
-    def unheard(self) -> str:
-        """After ``cut``: what was queued and not heard."""
-        return self._unheard
-
     async def say(self, sentence: str) -> None:
         """Synthesize and queue a sentence; returns when all its sound is queued. Raises ``SpeechError``.
 
-        White space in front of it is told as one space. Where the voice fails, the words are still told.
+        Where the voice fails, the words are still told.
         """
         if self._teller is None:
-            self._teller = asyncio.get_running_loop().create_task(self._tell())
+            self._teller = self._spawn(self._tell())
         await self._stage.room(_AHEAD_SECONDS)
-        text = sentence.strip()
-        script = _Script(f" {text}" if sentence[:1].isspace() else text)
-        lead = len(script.text) - len(text)
+        script, text = _Script(sentence), sentence.lstrip()
+        lead = len(sentence) - len(text)
         # Every implementation of the port is an async generator; the type of the port is the wider one.
         stream = cast(AsyncGenerator[SpeechChunk, None], self._synthesizer.synthesize(text, self._voice))
         start: float | None = None
@@ -107,11 +103,10 @@ class Speaking:
             await asyncio.wait([self._teller])
 
     def cut(self) -> float:
-        """Stop at once: what was not heard is dropped, and kept in ``unheard``. The time at which it is silent."""
+        """Stop at once: what was not heard is dropped. The time at which it is silent."""
         at = self._stage.cut()
         while self._cues and self._cues[0].at < at:
             self._on_words(self._cues.popleft().text)
-        self._unheard = "".join(cue.text for cue in self._cues).strip()
         self._cues.clear()
         if self._teller:
             self._teller.cancel()

@@ -42,14 +42,13 @@ class Stage:
         return self._clock.now()
 
     @property
-    def end(self) -> float:
-        """When the last sample that was said so far will have sounded."""
-        return self._playout.end
-
-    @property
     def audible(self) -> bool:
         """Whether something that was said is still to be heard."""
         return self._playout.end > self._clock.now()
+
+    def audible_within(self, seconds: float) -> bool:
+        """Whether something is to be heard now or was during the last ``seconds``."""
+        return self._playout.end > self._clock.now() - seconds
 
     def say(self, chunk: SpeechChunk) -> float:
         """Queue sound and its mouth shapes; the time at which its first sample sounds."""
@@ -71,6 +70,9 @@ class Stage:
         self._animator.cut(at)
         while self._said and self._said[-1][0] >= at:
             self._said.pop()
+        if self._said:
+            start, pcm = self._said.pop()
+            self._said.append((start, pcm[: round((at - start) * SPEECH_RATE)]))
         return at
 
     def played(self, seconds: float) -> Pcm16:
