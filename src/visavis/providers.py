@@ -1,6 +1,7 @@
 """The providers that the settings name: made, started and closed together, and shared by all sessions."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from visavis.conversation.conversation import Parts, Role
 from visavis.language.brain import PersonaBrain
 from visavis.language.chat_completions import ChatCompletions, ChatTimeouts
 from visavis.language.knowledge import Knowledge, KnowledgeError
+from visavis.language.minilm import MiniLm, ModelFileError, find_minilm
 from visavis.language.ports import ChatError, ChatModel, Tool
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.espeak import EspeakSynthesizer
@@ -55,14 +57,21 @@ class Providers:
         self._smart_turn = SmartTurn(found) if found else None
         self._chats: dict[str, ChatCompletions] = {}
         self._minds: dict[str, _Mind] = {}
+        # Of the embedded chat: what all brains learn meanings with, and all brains, also those that were replaced.
+        self._encoder: MiniLm | None = None
+        self._brains: weakref.WeakSet[PersonaBrain] = weakref.WeakSet()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         """Load everything, side by side. Raises ``SettingsError`` naming the part that cannot work."""
+        self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             group.create_task(_start("recognizer", self._settings.recognizer.provider, self._start_recognizer))
             group.create_task(_start("speech", self._settings.speech.provider, self.synthesizer.start))
             if self._smart_turn:
                 group.create_task(_start("turn", "adaptive", self._smart_turn.start))
+            if self._settings.chat.provider == "persona":
+                group.create_task(self._start_encoder())
         if self._settings.chat.provider == "openai":
             try:
                 await self._chat(self._settings.chat.model).check()
@@ -77,13 +86,17 @@ class Providers:
         await self._espeak.close()
         if self._smart_turn:
             await self._smart_turn.close()
-        for chat in self._chats.values():
+        for chat in (*self._chats.values(), *self._brains):
             await chat.close()
 
     def parts(self, avatar: Avatar) -> Parts:
         """A conversation's providers."""
         mind = self._mind(avatar)
         return Parts(SileroVad(), mind.turns, self.recognizer, mind.chat, self.synthesizer)
+
+    def chat(self, avatar: Avatar) -> ChatModel:
+        """What the avatar thinks with."""
+        return self._mind(avatar).chat
 
     def role(self, avatar: Avatar) -> Role:
         """Who the avatar is, as the settings let it be."""
@@ -123,8 +136,26 @@ class Providers:
             chat: ChatModel = self._chat(persona.model or settings.chat.model)
         else:
             # "visavis.Vera" calls herself Vera.
-            chat = PersonaBrain(knowledge, name=avatar.name.rpartition(".")[2])
+            chat = self._brain(knowledge, avatar.name.rpartition(".")[2])
         return _Mind(avatar.updated, role, self._turns(role), chat)
+
+    def _brain(self, knowledge: Knowledge, name: str) -> PersonaBrain:
+        brain = PersonaBrain(knowledge, name=name, encoder=self._encoder)
+        self._brains.add(brain)
+        if self._encoder and self._loop:
+            # It answers by words until it has learnt; avatars may be read in another thread.
+            asyncio.run_coroutine_threadsafe(brain.start(), self._loop)
+        return brain
+
+    async def _start_encoder(self) -> None:
+        found = ModelStore().find("minilm")
+        folder = find_minilm([found] if found else [])
+        if folder is None:
+            return
+        try:
+            self._encoder = await asyncio.to_thread(MiniLm, folder)
+        except ModelFileError as error:
+            log.warning("questions are found by their words alone", error=str(error))
 
     async def _start_recognizer(self) -> None:
         await self._espeak.start()
@@ -134,8 +165,15 @@ class Providers:
         chosen = self._settings.turn
         if chosen.detector == "fixed":
             return FixedTurnDetector(chosen.silence_medium_ms / 1000)
-        detector = AdaptiveTurnDetector(role.language, self._smart_turn)
-        return KnownPhrases(role.phrases, detector, seconds=chosen.silence_short_ms / 1000)
+        detector = AdaptiveTurnDetector(
+            role.language,
+            self._smart_turn,
+            sure=chosen.silence_short_ms / 1000,
+            usual=chosen.silence_medium_ms / 1000,
+            long=chosen.silence_long_ms / 1000,
+        )
+        whole, usual = chosen.silence_short_ms / 1000, chosen.silence_medium_ms / 1000
+        return KnownPhrases(role.phrases, detector, whole=whole, begun=(whole + usual) / 2)
 
     def _chat(self, model: str) -> ChatCompletions:
         settings = self._settings.chat

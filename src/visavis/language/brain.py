@@ -82,6 +82,7 @@ class PersonaBrain:
         self._name = name.rpartition(".")[2].strip()
         self._encoder = encoder
         self._learnt = False
+        self._closed = False
         self._learning: asyncio.Task[None] | None = None
         self._now = now or (lambda: datetime.now().astimezone())
         self._index = Index(
@@ -114,17 +115,16 @@ class PersonaBrain:
             yield event
 
     async def close(self) -> None:
-        """Wait for the encoder, where it still learns. Idempotent."""
+        """Stop the encoder, where it still learns. Idempotent."""
+        self._closed = True
         if self._learning is not None:
             await asyncio.wait([self._learning])
 
     async def _learn(self, encoder: SentenceEncoder) -> None:
         try:
-            await asyncio.to_thread(self._index.learn, encoder)
+            self._learnt = await asyncio.to_thread(self._index.learn, encoder, lambda: self._closed)
         except Exception:
             log.exception("the encoder failed; questions are found by their words alone")
-            return
-        self._learnt = True
 
     async def _answer(self, request: ChatRequest) -> Answer:
         history = History.of(request)

@@ -7,9 +7,11 @@ for what recognizers mishear, its pieces of three letters. Where an encoder is t
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from visavis.language.minilm import SentenceEncoder, Vectors
 from visavis.language.words import STOP, concepts, content_words, trigrams, words
@@ -24,6 +26,7 @@ _B: Final = 0.3
 _UNCOVERED: Final = 0.4
 _MISHEARD: Final = 0.6
 _MEANING: Final = 0.7
+_TOGETHER: Final = 16
 
 _SAME: Final = 0.84
 """From here on a likeness of all words, small ones too, is a score by itself: the visitor says the author's words."""
@@ -111,10 +114,20 @@ class Index:
         self._cosine = _Cosine(terms)
         self._vectors: Vectors | None = None
 
-    def learn(self, encoder: SentenceEncoder) -> None:
-        """Encode all sentences, so that ``search`` may weigh meaning too. Takes seconds: to be called in a thread."""
-        if self._sentences:
-            self._vectors = encoder.encode([sentence for _, sentence in self._sentences])
+    def learn(self, encoder: SentenceEncoder, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Encode all sentences, so that ``search`` may weigh meaning too. Takes seconds: to be called in a thread.
+
+        Between a few sentences and the next it asks whether it is to be ``stopped``; False when it was.
+        """
+        sentences = [sentence for _, sentence in self._sentences]
+        learnt: list[Vectors] = []
+        for start in range(0, len(sentences), _TOGETHER):
+            if stopped():
+                return False
+            learnt.append(encoder.encode(sentences[start : start + _TOGETHER]))
+        if learnt:
+            self._vectors = np.concatenate(learnt)
+        return True
 
     def search(self, text: str, encoder: SentenceEncoder | None = None) -> list[Match]:
         """All entries, the best first. With an encoder (after ``learn``) this takes some 20 ms."""

