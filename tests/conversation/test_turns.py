@@ -9,7 +9,14 @@ from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
 from visavis.avatar.face import FaceState
 from visavis.conversation.conversation import ConversationSettings, Role
-from visavis.conversation.events import AnswerAudioDone, AnswerDelta, AnswerDone, SpeechStarted, UserTranscript
+from visavis.conversation.events import (
+    AnswerAudioDone,
+    AnswerDelta,
+    AnswerDone,
+    SpeechStarted,
+    ToolRequested,
+    UserTranscript,
+)
 from visavis.language.ports import Image, ToolCall
 from visavis.speech.ports import Transcript
 
@@ -214,6 +221,41 @@ def test_an_endless_caller_of_tools_is_told_about() -> None:
 
     theatre = run_virtual(perform(act))
     assert theatre.caption == "Sorry, I have no answer to that."
+
+
+def test_a_goodbye_is_heard_before_the_client_is_told_to_hang_up() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.begin()
+        hang_up = ToolCall("call_1", "end_conversation", "{}")
+        theatre.model.script += [["Goodbye, it was nice to talk with you.", hang_up], [""]]
+        await theatre.user_says("goodbye")
+        await asyncio.sleep(5)
+        assert theatre.caption == "Goodbye, it was nice to talk with you."
+        assert theatre.when(ToolRequested) >= theatre.when(AnswerDelta, 7) + 0.2
+        assert theatre.when(ToolRequested) <= theatre.when(AnswerAudioDone)
+        theatre.conversation.add_result("call_1", "ok", reply=True)
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act))
+    assert len(theatre.model.requests) == 2
+    assert theatre.caption == "Goodbye, it was nice to talk with you."
+    assert len(theatre.of(AnswerDone)) == 1
+    assert len(theatre.of(AnswerAudioDone)) == 2
+
+
+def test_a_goodbye_that_is_talked_over_does_not_end_the_call() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.begin()
+        hang_up = ToolCall("call_1", "end_conversation", "{}")
+        theatre.model.script += [["Goodbye, it was nice to talk with you.", hang_up], ["Of course."]]
+        await theatre.user_says("goodbye", silence=0.6)
+        await asyncio.sleep(1)
+        await theatre.user_says("wait, one more thing")
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act))
+    assert not theatre.of(ToolRequested)
+    assert theatre.caption.endswith("Of course.")
 
 
 def test_typed_text_over_speech_shows_thinking() -> None:

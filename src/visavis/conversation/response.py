@@ -24,6 +24,7 @@ from visavis.conversation.speaking import Speaking
 from visavis.conversation.stage import Stage
 from visavis.language.ports import ChatError, ChatErrorKind, ChatModel, ChatRequest, TextDelta, ToolCall, ToolCallDelta
 from visavis.language.spoken import SpokenText
+from visavis.language.tool_choice import ends_conversation
 from visavis.speech.ports import Pcm16, SpeechError, Synthesizer, Voice
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class Response:
         self._script = ""
         self._text = ""
         self._calls: list[ToolCall] = []
+        self._farewells: list[ToolCall] = []
         self._over = False
         self._speaking = Speaking(
             cast.stage,
@@ -117,10 +119,7 @@ class Response:
         if self._over:
             return None
         at = self._speaking.cut()
-        self._over = True
-        if self._text:
-            self._emit(AnswerDone(self.id, self._text.strip()))
-        self._emit(AnswerAudioDone(self.id))
+        self._finish()
         return at
 
     async def _perform(self, text: AsyncGenerator[str, None]) -> None:
@@ -150,6 +149,8 @@ class Response:
                     log.exception("the synthesizer's provider failed")
                     self._cast.observer.failure("speech")
         await self._speaking.finish()
+        for call in self._farewells:
+            self._call(call)
         self._finish()
 
     def _note(self, piece: str) -> str:
@@ -172,6 +173,9 @@ class Response:
                             yield text
                         case ToolCallDelta(call_id, name, arguments):
                             self._emit(ToolArguments(self.id, call_id, name, arguments))
+                        case ToolCall() if said and ends_conversation(event.name):
+                            # Clients hang up when they are told: the goodbye is heard first.
+                            self._farewells.append(event)
                         case ToolCall():
                             self._call(event)
         except ChatError as error:
@@ -185,7 +189,9 @@ class Response:
             self._cast.observer.failure("chat")
             yield f"\n{apology(ChatErrorKind.BROKEN, self._cast.language)}"
             return
-        if not said and not self._calls:
+        # A model may have nothing to say to a tool's result: to that of hanging up, for one.
+        answered = self._calls or (request.messages and request.messages[-1].role == "tool")
+        if not said and not answered:
             yield no_answer(self._cast.language)
 
     def _call(self, call: ToolCall) -> None:
@@ -205,7 +211,7 @@ class Response:
 
     def _finish(self) -> None:
         self._over = True
-        if self._text or not self._calls:
+        if self._text:
             self._emit(AnswerDone(self.id, self._text.strip()))
         self._emit(AnswerAudioDone(self.id))
 
