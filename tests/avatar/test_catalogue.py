@@ -155,16 +155,22 @@ async def test_watching_reloads_until_cancelled(make: Maker, avatars: Path) -> N
         await watching
 
 
-async def test_a_package_is_loaded_once_shared_and_released(make: Maker, avatars: Path) -> None:
+async def test_a_package_is_loaded_once_shared_and_released_after_the_next(make: Maker, avatars: Path) -> None:
     make("a", "Ana")
+    make("b", "Bea")
     catalogue = Catalogue(avatars)
-    avatar = catalogue.get("a")
+    avatar, other = catalogue.get("a"), catalogue.get("b")
     assert avatar is not None
+    assert other is not None
     first, second = await asyncio.gather(catalogue.load(avatar), catalogue.load(avatar))
     assert first is second
     assert await catalogue.load(avatar) is first
     gone: weakref.ref[AvatarPackage] = weakref.ref(first)
     del first, second
+    await asyncio.sleep(0)
+    gc.collect()
+    assert await catalogue.load(avatar) is gone()
+    await catalogue.load(other)
     await asyncio.sleep(0)
     gc.collect()
     assert gone() is None

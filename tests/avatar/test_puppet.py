@@ -1,7 +1,9 @@
 import gc
 import itertools
 import random
+import tracemalloc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -265,15 +267,43 @@ def test_sessions_do_not_touch_each_other(small: AvatarPackage) -> None:
     assert np.array_equal(painted(two, FaceFrame()), before)
 
 
-def test_the_rig_is_shared_and_goes_with_its_package(small_folder: Path) -> None:
+def test_the_rig_is_shared_while_anyone_paints_and_goes_with_its_package(small_folder: Path) -> None:
     package = load_package(small_folder)
     assert rig_of(package) is rig_of(package)
-    gone = weakref.ref(package)
+    gone, rig = weakref.ref(package), weakref.ref(rig_of(package).picture)
     renderer = PuppetRenderer(package, 64, 64)
     del package
     gc.collect()
-    assert gone() is None
+    assert gone() is not None
     painted(renderer, FaceFrame())
+    del renderer
+    gc.collect()
+    assert gone() is None
+    assert rig() is None
+
+
+def test_faces_painted_at_the_same_time_do_not_touch_each_other(small: AvatarPackage) -> None:
+    faces = [FaceFrame(shape(jawOpen=i % 3 / 2), blink=i % 2, gaze_x=i / 8 - 0.5, yaw=i / 50) for i in range(8)]
+    alone = [painted(PuppetRenderer(small, 128, 64), face) for face in faces]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            together = list(pool.map(painted, [PuppetRenderer(small, 128, 64) for _ in faces], faces))
+            assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
+
+
+def test_a_further_renderer_takes_little_memory(vera: AvatarPackage) -> None:
+    first = PuppetRenderer(vera, 512, 512)
+    painted(first, FaceFrame())
+    tracemalloc.start()
+    try:
+        second = PuppetRenderer(vera, 512, 512)
+        painted(second, FaceFrame(shape(jawOpen=1.0), blink=1.0))
+        painted(first, FaceFrame())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # numpy tells tracemalloc of its arrays; a buffer of the picture's size would be 1 MB at the least.
+    assert kept < 1_000_000
 
 
 @pytest.mark.parametrize("size", [(63, 64), (64, 65), (62, 62), (0, 0)])

@@ -60,6 +60,7 @@ class Catalogue:
         self._default = default
         self._lock = threading.Lock()
         self._packages: weakref.WeakValueDictionary[tuple[Path, int], AvatarPackage] = weakref.WeakValueDictionary()
+        self._latest: AvatarPackage | None = None
         self._loading: dict[tuple[Path, int], asyncio.Task[AvatarPackage]] = {}
         self._found = _Found({}, ())
         self.reload()
@@ -95,7 +96,14 @@ class Catalogue:
                 _log.info("avatars reloaded", avatars=len(self._found.avatars))
 
     async def load(self, avatar: Avatar) -> AvatarPackage:
-        """The avatar's face, read in a thread once and shared while anyone holds it. Raises ``PackageError``."""
+        """The avatar's face, read in a thread once and shared while anyone holds it. Raises ``PackageError``.
+
+        The latest one is kept: with one avatar in use, a call after a quiet time need not read it again.
+        """
+        package = self._latest = await self._load(avatar)
+        return package
+
+    async def _load(self, avatar: Avatar) -> AvatarPackage:
         key = (avatar.package, await asyncio.to_thread(_changed, avatar.package))
         if (package := self._packages.get(key)) is not None:
             return package

@@ -1,4 +1,4 @@
-"""The eyes: a table of pictures, chosen for each eye's blink and gaze and pasted into the session's picture."""
+"""The eyes: a table of pictures, chosen for each eye's blink and gaze and pasted into a picture."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _SIDES: Final = tuple(
 
 
 class Eyes:
-    """One session's eyes. ``picture``: its own canonical picture, BGRA."""
+    """The eyes of ``picture``, a canonical picture (BGRA) of one's own."""
 
     def __init__(self, rig: Rig, picture: Pixels) -> None:
         self._table = rig.eyes
@@ -28,7 +28,7 @@ class Eyes:
         self._shown: list[tuple[int, int, int] | None] = [None, None]
 
     def paint(self, face: FaceFrame) -> None:
-        """Bring the session's picture up to date."""
+        """Bring the picture up to date."""
         table = self._table
         if table is None:
             return

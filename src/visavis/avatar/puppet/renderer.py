@@ -5,13 +5,12 @@ import numpy as np
 
 from visavis.avatar.face import ARKIT_INDEX, FaceFrame
 from visavis.avatar.package import AvatarPackage, Pixels
-from visavis.avatar.puppet.eyes import Eyes
-from visavis.avatar.puppet.letterbox import Letterbox
 from visavis.avatar.puppet.mouth import Mouth
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
 from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, add_weighted, numbered
+from visavis.avatar.puppet.workspace import workspaces_of
 
 _JAW = ARKIT_INDEX["jawOpen"]
 _NOTHING = 0.004
@@ -30,29 +29,21 @@ class PuppetRenderer:
     """One session's puppet. Not thread-safe: one call at a time, from any thread.
 
     ``width`` and ``height`` are even and at least 64; the face is a square of the smaller of them, in the middle.
-    All large buffers are made here, once: about 20 bytes per painted pixel and 4 per pixel of the package's picture.
+    What is kept from frame to frame is small; the large buffers are shared by all renderers of a package
+    (``Workspaces``). The package is held, so that the catalogue finds it, and all that was made of it, for the next.
     """
 
     def __init__(self, package: AvatarPackage, width: int = 512, height: int = 512) -> None:
         if width % 2 or height % 2 or min(width, height) < 64:
             raise ValueError(f"{width} × {height}: width and height must be even and at least 64")
+        self._package = package
         rig = self._rig = rig_of(package)
+        self._workspaces = workspaces_of(package, width, height)
         self._width, self._height = width, height
         side = self._side = min(width, height)
-        self._picture: Pixels = rig.picture.copy()
-        self._eyes = Eyes(rig, self._picture)
         self._mouth = Mouth(rig, side)
         self._backward = BackwardMap(rig.nodes, rig.step)
-        self._field = np.zeros_like(rig.nodes)
-        self._source = np.empty_like(rig.nodes)
-        self._map = np.empty((side, side, 2), np.float32)
-        self._square = np.empty((side, side, 4), np.uint8)
-        self._yuv = None if width == height else np.empty((side * 3 // 2, side), np.uint8)
         self._shading = Shading(rig, side)
-        self._letterbox: Letterbox | None = None
-        if width != height:
-            manifest = rig.manifest
-            self._letterbox = Letterbox(rig.picture[..., :3], manifest.background, width, height)
         self._last: Floats | None = None
 
     @property
@@ -75,27 +66,28 @@ class PuppetRenderer:
         active = [(int(i), float(weights[i])) for i in np.nonzero(np.abs(weights) > _NOTHING)[0]]
         drive = Drive(active, terms, self._rounds(weights, terms))
 
-        self._eyes.paint(face)
-        self._field.fill(0)
-        add_weighted(self._field, rig.pose, numbered(terms))
-        add_weighted(self._field[rig.face], rig.shapes, active)
-        self._backward.solve(self._field, drive.rounds)
-        self._backward.points(0.5, 0.5, self._source)
-        cv2.resize(self._source, (self._side, self._side), dst=self._map, interpolation=cv2.INTER_LINEAR)
-        read_at(self._picture, self._map, self._square)
+        with self._workspaces.lend() as space:
+            space.eyes.paint(face)
+            space.field.fill(0)
+            add_weighted(space.field, rig.pose, numbered(terms))
+            add_weighted(space.field[rig.face], rig.shapes, active)
+            self._backward.solve(space.field, drive.rounds)
+            self._backward.points(0.5, 0.5, space.source)
+            cv2.resize(space.source, (self._side, self._side), dst=space.map, interpolation=cv2.INTER_LINEAR)
+            read_at(space.picture, space.map, space.square)
 
-        share = self._apart(weights)
-        if share > 0:
-            jaw = float(face.arkit[_JAW])
-            self._mouth.paint(self._square, drive, jaw, face.tongue, share)
-        else:
-            self._mouth.forget()
+            share = self._apart(weights)
+            if share > 0:
+                jaw = float(face.arkit[_JAW])
+                self._mouth.paint(space.square, drive, jaw, face.tongue, share)
+            else:
+                self._mouth.forget()
 
-        yuv = frame if self._yuv is None else self._yuv
-        cv2.cvtColor(self._square, cv2.COLOR_BGRA2YUV_I420, dst=yuv)
-        self._shading.apply(weights, self._backward.values, yuv[: self._side])
-        if self._letterbox is not None:
-            self._letterbox.paint(yuv, frame)
+            yuv = frame if space.yuv is None else space.yuv
+            cv2.cvtColor(space.square, cv2.COLOR_BGRA2YUV_I420, dst=yuv)
+            self._shading.apply(weights, self._backward.values, yuv[: self._side])
+            if space.letterbox is not None:
+                space.letterbox.paint(yuv, frame)
 
     def _apart(self, weights: Floats) -> float:
         """How far the mouth is to be painted in layers, 0–1."""
