@@ -232,9 +232,10 @@ async def test_wordpress_plugin(place: Place, recordings: Recordings) -> None:
         assert not client.typing
         assert [text.strip() for text in client.bubbles.values()] == client.answers
         await client.hears_out()
-        await client.say(recordings["Thank you, goodbye."])
+        ended = await client.say(recordings["Thank you, goodbye."])
         await client.until_closed()
         assert client.hung_up
+        assert client.peer.heard_after(ended) is not None
 
 
 async def test_html_sample(place: Place, recordings: Recordings) -> None:
@@ -266,9 +267,10 @@ async def test_recruitment_app(place: Place, recordings: Recordings) -> None:
         # The wish that the avatar speaks first was the greeting's, and made no answer of its own.
         assert len(client.answers) == 2
         await client.hears_out()
-        await client.say(recordings["Thank you, goodbye."])
+        ended = await client.say(recordings["Thank you, goodbye."])
         await client.until_closed()
         assert client.hung_up
+        assert client.peer.heard_after(ended) is not None
         assert client.tool_arguments == {}
 
 
