@@ -298,7 +298,6 @@ class RecognizerSettings(Section):
     )
     base_url: WebUrl = setting("https://api.openai.com/v1", "Service address for transcriptions, with its /v1.")
     api_key: SecretStr | None = setting(None, "Key for that service.")
-    language: str = setting("en", "Language that is listened for where the avatar names none (BCP 47).", min_length=2)
     workers: int = setting(
         lambda: max(1, cores() // 2),
         "Worker processes (pocketsphinx) or threads (whisper).",

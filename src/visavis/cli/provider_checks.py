@@ -141,7 +141,7 @@ async def _hearing(recognizer: Recognizer, settings: Settings, sound: Pcm16) -> 
     name = settings.recognizer.provider
     pause = np.zeros(LISTEN_RATE // 4, np.int16)
     heard = soxr.resample(sound, SPEECH_RATE, LISTEN_RATE)
-    stream = recognizer.open(RecognitionContext(settings.recognizer.language, (SENTENCE,)))
+    stream = recognizer.open(RecognitionContext("en", (SENTENCE,)))
     try:
         for piece in (pause, heard, pause):
             stream.push(piece)

@@ -7,25 +7,22 @@ from visavis.speech.ports import Pcm16, TurnDetector
 
 
 class KnownPhrases:
-    """A ``TurnDetector`` for one persona: ``seconds`` after one of ``phrases``, else whatever ``other`` says.
+    """A ``TurnDetector`` for one persona, with seconds of silence.
 
-    A phrase that is the beginning of a longer one is left to ``other``.
+    ``whole`` after one of ``phrases``, ``begun`` after one that a longer one begins with, else whatever ``other`` says.
     """
 
-    def __init__(self, phrases: Iterable[str], other: TurnDetector, *, seconds: float) -> None:
-        spoken = {_words(phrase) for phrase in phrases} - {()}
-        self._whole = {
-            phrase
-            for phrase in spoken
-            if not any(len(longer) > len(phrase) and longer[: len(phrase)] == phrase for longer in spoken)
-        }
+    def __init__(self, phrases: Iterable[str], other: TurnDetector, *, whole: float, begun: float) -> None:
+        self._phrases = {_words(phrase) for phrase in phrases} - {()}
+        self._begun = {phrase[:count] for phrase in self._phrases for count in range(1, len(phrase))}
         self._other = other
-        self._seconds = seconds
+        self._seconds = whole, begun
 
     async def silence(self, audio: Pcm16, text: str) -> float:
         """Seconds of silence to wait for."""
-        if _words(text) in self._whole:
-            return self._seconds
+        words = _words(text)
+        if words in self._phrases:
+            return self._seconds[words in self._begun]
         return await self._other.silence(audio, text)
 
 

@@ -28,15 +28,25 @@ _log = structlog.stdlib.get_logger(__name__)
 class AdaptiveTurnDetector:
     """A ``TurnDetector``. ``language``: BCP 47; the text rule knows English only. ``model``: smart-turn, if there.
 
-    Holds nothing of a turn; one instance may serve many conversations in its language.
+    ``sure``, ``usual`` and ``long`` are the seconds it chooses from. Holds nothing of a turn; one instance may serve
+    many conversations in its language.
     """
 
-    def __init__(self, language: str = "en", model: SmartTurn | None = None) -> None:
+    def __init__(
+        self,
+        language: str = "en",
+        model: SmartTurn | None = None,
+        *,
+        sure: float = SURE,
+        usual: float = USUAL,
+        long: float = OPEN,
+    ) -> None:
         self._english = language.lower().split("-")[0] == "en"
         self._model = model
+        self._sure, self._usual, self._long = sure, usual, long
 
     async def silence(self, audio: Pcm16, text: str) -> float:
-        """Seconds of silence to wait for (``SURE``, ``USUAL`` or ``OPEN``); takes 50–100 ms with the model.
+        """Seconds of silence to wait for; takes 50–100 ms with the model.
 
         ``audio``: the turn so far at 16 kHz; ``text``: its words so far, empty when unknown. When the model fails or
         is too busy, the text alone decides.
@@ -44,10 +54,10 @@ class AdaptiveTurnDetector:
         unfinished = self._english and leaves_open(text)
         finished = await self._listen(audio)
         if finished is None:
-            return OPEN if unfinished else USUAL
+            return self._long if unfinished else self._usual
         if finished > 0.8:
-            return USUAL if unfinished else SURE
-        return USUAL if finished > 0.5 and not unfinished else OPEN
+            return self._usual if unfinished else self._sure
+        return self._usual if finished > 0.5 and not unfinished else self._long
 
     async def _listen(self, audio: Pcm16) -> float | None:
         if self._model is None:
