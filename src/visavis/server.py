@@ -4,7 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 import cv2
@@ -17,6 +17,7 @@ from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.face import Renderer
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.closing import close_part
 from visavis.config import Settings
 from visavis.conversation.conversation import ConversationSettings
 from visavis.conversation.listening import ListeningSettings
@@ -28,9 +29,11 @@ from visavis.session.license import License, Licenses
 from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import IceServer
 from visavis.session.reception import FrontDesk
-from visavis.session.session import Kit, Timers
+from visavis.session.session import Kit
 from visavis.session.slots import Slots
+from visavis.session.timers import Timers
 from visavis.speech.estimator import NetVisemeEstimator
+from visavis.tasks import Tasks
 from visavis.web.pages import web_router
 from visavis.wire.http import Health, monitoring_router
 from visavis.wire.navtalk.endpoint import navtalk_router
@@ -82,21 +85,24 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        watching = asyncio.create_task(catalogue.watch(), name="catalogue")
-        try:
-            await providers.start()
-            await asyncio.to_thread(providers.prepare, catalogue.all())
-            # What is there now stays: collections after calls need not visit it.
-            gc.collect()
-            gc.freeze()
-            status.now = "ok"
-            yield
-        finally:
-            status.now = "stopping"
-            watching.cancel()
-            await desk.close()
-            await providers.close()
-            pool.shutdown(wait=False, cancel_futures=True)
+        async with AsyncExitStack() as closing:
+            # Closed in reverse: first the sessions, last what they stand on.
+            closing.callback(pool.shutdown, wait=False, cancel_futures=True)
+            closing.push_async_callback(close_part, "providers", providers.close)
+            watching = Tasks()
+            closing.push_async_callback(close_part, "catalogue", watching.close)
+            closing.push_async_callback(close_part, "sessions", desk.close)
+            try:
+                watching.spawn(catalogue.watch())
+                await providers.start()
+                await asyncio.to_thread(providers.prepare, catalogue.all())
+                # What is there now stays: collections after calls need not visit it.
+                gc.collect()
+                gc.freeze()
+                status.now = "ok"
+                yield
+            finally:
+                status.now = "stopping"
 
     app = FastAPI(title="visavis", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(monitoring_router(status.health, registry))

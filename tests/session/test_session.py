@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import gc
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
 from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, ScriptedModel, ScriptedRecognizer
@@ -16,16 +18,17 @@ from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.client.media import Receiver
-from visavis.conversation.conversation import ConversationSettings, Parts, Role
-from visavis.media.peer import PeerSettings
+from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
+from visavis.media.peer import Peer, PeerSettings
 from visavis.session.commands import AcceptAnswer, AddCandidate, AppendAudio, Respond, SendText
 from visavis.session.events import Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind, SessionEvent
 from visavis.session.license import License, Licenses
 from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import CallRequest, IceServer
 from visavis.session.reception import FrontDesk
-from visavis.session.session import Kit, Session, Timers
+from visavis.session.session import Kit, Session
 from visavis.session.slots import Slots
+from visavis.session.timers import Timers
 from visavis.speech.estimator import NetVisemeEstimator
 
 
@@ -42,10 +45,10 @@ class House:
         self.model = ScriptedModel()
         self.slots = Slots(2)
         self.registry = CollectorRegistry()
-        parts = Parts(LevelDetector(), FixedTurns(), ScriptedRecognizer(), self.model, Beeper())
+        self.parts = Parts(LevelDetector(), FixedTurns(), ScriptedRecognizer(), self.model, Beeper())
         kit = Kit(
             catalogue=Catalogue(),
-            parts=lambda avatar: parts,
+            parts=lambda avatar: self.make_parts(),
             estimator=NetVisemeEstimator,
             renderer=renderer,
             peer=PeerSettings(bind=("127.0.0.1",)),
@@ -56,6 +59,9 @@ class House:
             timers=timers,
         )
         self.desk = FrontDesk(Licenses([License("key")]), self.slots, kit, lambda avatar: Role(greeting=greeting))
+
+    def make_parts(self) -> Parts:
+        return self.parts
 
     async def admit(self, **options: str | None) -> Session:
         return await self.desk.admit(replace(CallRequest(license="key", avatar_id="vera"), **options))
@@ -151,6 +157,83 @@ async def test_a_calls_memory_is_free_without_a_collection(pool: ThreadPoolExecu
         gc.enable()
 
 
+async def test_events_asked_for_after_leaving_are_the_end_alone(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool, Timers())
+        session = await house.admit()
+        await session.leave()
+        async with asyncio.timeout(5):
+            assert [event async for event in session.events()] == [Ended(Ending.NORMAL, "The conversation is over.")]
+            await session.handle(SendText("Is anybody there?"))
+        assert house.ended(Ending.NORMAL) == 1
+        assert house.slots.taken == 0
+        with pytest.raises(RuntimeError):
+            await anext(session.events())
+
+
+async def test_long_sound_lets_the_others_have_their_turn(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[np.ndarray] = []
+    turns: list[int] = []
+    monkeypatch.setattr(Conversation, "push_audio", lambda self, pcm: pushed.append(pcm))
+
+    async def other() -> None:
+        while True:
+            turns.append(len(pushed))
+            await asyncio.sleep(0)
+
+    house = House(pool, Timers())
+    guest = Guest(await house.admit(), answers=False)
+    following = asyncio.create_task(guest.follow())
+    await guest.session.handle(AppendAudio(b""))
+    sound = np.random.default_rng(0).integers(-9000, 9000, 100_000).astype("<i2")
+    neighbour = asyncio.create_task(other())
+    await guest.session.handle(AppendAudio(sound.tobytes()))
+    neighbour.cancel()
+    assert np.array_equal(np.concatenate(pushed), sound)
+    assert max(len(piece) for piece in pushed) <= 4800
+    assert set(turns) >= set(range(1, len(pushed)))
+    await guest.session.leave()
+    await following
+
+
+async def test_a_call_that_is_left_takes_no_more_of_a_long_sound(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[int] = []
+    house = House(pool, Timers())
+    guest = Guest(await house.admit(), answers=False)
+    following = asyncio.create_task(guest.follow())
+    await guest.session.handle(AppendAudio(b""))
+    leaving: list[asyncio.Task[None]] = []
+
+    def push(self: Conversation, pcm: np.ndarray) -> None:
+        pushed.append(len(pcm))
+        if len(pushed) == 3:
+            leaving.append(asyncio.create_task(guest.session.leave()))
+
+    monkeypatch.setattr(Conversation, "push_audio", push)
+    await guest.session.handle(AppendAudio(bytes(10 * 48_000)))
+    assert len(pushed) <= 4
+    await asyncio.gather(*leaving)
+    await following
+
+
+async def test_entries_of_a_session_carry_its_id(pool: ThreadPoolExecutor) -> None:
+    house = House(pool, Timers())
+    # Nobody has named the session to the log before, as a wire would.
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as entries:
+        followed, left = Guest(await house.admit(), answers=False), await house.admit()
+        following = asyncio.create_task(followed.follow())
+        await followed.session.handle(AppendAudio(b""))
+        await followed.session.leave()
+        await following
+        await left.leave()
+    ends = [entry["session"] for entry in entries if entry["event"] == "session ended"]
+    assert ends == [followed.session.id, left.id]
+
+
 async def test_media_that_never_comes_ends_the_call(pool: ThreadPoolExecutor) -> None:
     async with nothing_left():
         house = House(pool, Timers(media=0.5))
@@ -233,6 +316,73 @@ async def test_a_package_that_cannot_be_loaded_ends_the_call_with_a_word(
         assert "disk" not in guest.events[0].message
 
 
+async def test_a_brain_that_cannot_be_made_ends_the_call_and_frees_all(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nothing_left():
+        house = House(pool, Timers())
+
+        def broken() -> Parts:
+            raise ValueError("no such model: secret-model")
+
+        monkeypatch.setattr(house, "make_parts", broken)
+        guest = Guest(await house.admit())
+        async with asyncio.timeout(10):
+            await guest.follow()
+        assert guest.events == [Ended(Ending.BACKEND_ERROR, "Something went wrong on the server.")]
+        assert house.slots.taken == house.desk.sessions == 0
+        assert house.ended(Ending.BACKEND_ERROR) == 1
+
+
+@pytest.mark.parametrize("method", ["open", "begin"])
+async def test_a_conversation_that_cannot_begin_ends_the_call(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def broken(self: Conversation) -> None:
+        raise RuntimeError("a fault")
+
+    async with nothing_left():
+        house = House(pool, Timers())
+        monkeypatch.setattr(Conversation, method, broken)
+        guest = Guest(await house.admit())
+        async with asyncio.timeout(10):
+            await guest.follow()
+        assert guest.events[-1].ending is Ending.BACKEND_ERROR
+        assert house.slots.taken == house.desk.sessions == 0
+
+
+@pytest.mark.parametrize("broken", [Conversation, Peer])
+async def test_what_cannot_be_closed_keeps_nothing_else_open(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, broken: type
+) -> None:
+    closed: list[str] = []
+
+    def closes(part: type, close: Callable[[object], Awaitable[None]]) -> Callable[[object], Awaitable[None]]:
+        async def closing(self: object) -> None:
+            await close(self)
+            closed.append(part.__name__)
+            if part is broken:
+                raise RuntimeError("the door sticks")
+
+        return closing
+
+    for part in (Conversation, Peer):
+        monkeypatch.setattr(part, "close", closes(part, part.close))
+    async with nothing_left():
+        house = House(pool, Timers(), greeting="Welcome to this house.")
+        guest = Guest(await house.admit())
+        following = asyncio.create_task(guest.follow())
+        async with asyncio.timeout(10):
+            await guest.connected.wait()
+        with structlog.testing.capture_logs() as entries:
+            await guest.session.leave()
+        await following
+        assert closed == ["Conversation", "Peer"]
+        assert house.slots.taken == house.desk.sessions == 0
+        assert house.ended(Ending.NORMAL) == 1
+        assert [entry["part"] for entry in entries if entry["event"] == "closing failed"] == [broken.__name__.lower()]
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
@@ -264,3 +414,28 @@ async def test_a_closed_house_takes_nobody_and_sends_everybody_home(pool: Thread
         with pytest.raises(Refusal) as refused:
             await house.admit()
         assert refused.value.kind is RefusalKind.SHUTTING_DOWN
+
+
+async def test_a_session_that_cannot_be_left_does_not_keep_the_others(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(pool, Timers())
+    stuck, other = await house.admit(), await house.admit()
+    leave = Session.leave
+
+    async def leaves(self: Session, ending: Ending = Ending.NORMAL) -> None:
+        if self is stuck:
+            raise RuntimeError("a fault")
+        await asyncio.sleep(0.05)
+        await leave(self, ending)
+
+    monkeypatch.setattr(Session, "leave", leaves)
+    with structlog.testing.capture_logs() as entries:
+        await house.desk.close()
+    assert house.slots.taken == 1
+    assert house.ended(Ending.NORMAL) == 1
+    assert [entry["session"] for entry in entries if entry["log_level"] == "error"] == [stuck.id]
+    monkeypatch.undo()
+    await house.desk.close()
+    assert house.slots.taken == 0
+    assert not other._tasks

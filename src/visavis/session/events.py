@@ -16,7 +16,8 @@ class Ending(StrEnum):
     MEDIA_FAILED = "media_failed"
     """WebRTC media did not come up, or was lost for too long."""
     CONVERSATION_ENDED = "conversation_ended"
-    """The language model ended the conversation."""
+    """The language model ended the conversation. No model can ask for that, so no session of this server ends so; the
+    wire has its words for it, as clients know it for one of the four reasons of an end."""
     BACKEND_ERROR = "backend_error"
     """A part that the session needs has failed for good."""
 
@@ -30,6 +31,8 @@ class RefusalKind(StrEnum):
     LICENSE_LIMIT = "license_limit"
     """The license's own number of concurrent sessions is reached."""
     NO_CREDIT = "no_credit"
+    """The account is empty. ``FrontDesk`` keeps no accounts and never says so; a ``Reception`` that does needs it for
+    the event that the wire documents, ``conversation.connected.insufficient_balance``."""
     NO_SLOT = "no_slot"
     """Every slot of the server is taken."""
     BACKEND_ERROR = "backend_error"

@@ -55,7 +55,11 @@ class FrontDesk:
     async def close(self) -> None:
         """Admit nobody any more, and end all sessions."""
         self._open = False
-        await asyncio.gather(*(session.leave(Ending.NORMAL) for session in list(self._sessions)))
+        sessions = list(self._sessions)
+        results = await asyncio.gather(*(session.leave(Ending.NORMAL) for session in sessions), return_exceptions=True)
+        for session, result in zip(sessions, results, strict=True):
+            if isinstance(result, BaseException):
+                log.error("a session could not be left", session=session.id, exc_info=result)
 
     def _admit(self, request: CallRequest) -> Session:
         if not self._open:

@@ -1,11 +1,12 @@
 """One visitor's call: prepared, connected, held and ended, with every wait bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import zlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
 import structlog
 
@@ -13,13 +14,15 @@ from visavis.avatar.animation.animator import Animator
 from visavis.avatar.catalogue import Avatar, Catalogue
 from visavis.avatar.face import Renderer
 from visavis.avatar.package import AvatarPackage
+from visavis.closing import close_part
 from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
 from visavis.conversation.stage import Stage
 from visavis.conversation.transparency import Transparency
-from visavis.language.ports import Image
+from visavis.log import bind_session
 from visavis.media.clock import MediaClock
-from visavis.media.peer import CameraFrame, Peer, PeerError, PeerSettings, PeerState
+from visavis.media.peer import Peer, PeerError, PeerSettings, PeerState
 from visavis.media.playout import Playout
+from visavis.session.camera import Camera
 from visavis.session.commands import (
     AcceptAnswer,
     AcceptOffer,
@@ -39,7 +42,8 @@ from visavis.session.events import Answered, Created, Ended, Ending, Offered, Re
 from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import IceServer, Notice
 from visavis.session.slots import Slot
-from visavis.speech.ports import VisemeEstimator
+from visavis.session.timers import Timers, Watch
+from visavis.speech.ports import SPEECH_RATE, VisemeEstimator
 from visavis.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -50,17 +54,8 @@ _HISTORY_SECONDS = 0.3
 """How long ``Ready`` waits for the client's answer, so that the history sent before it comes first."""
 _GREETING_SECONDS = 0.3
 """From connected media to the greeting: the first pictures have arrived by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timers:
-    """Limits in seconds; 0: none, where that is allowed."""
-
-    media: float = 20.0
-    """For media to come up."""
-    media_lost: float = 10.0
-    max_duration: float = 3600.0
-    idle: float = 300.0
+_SOUND_BYTES = 2 * SPEECH_RATE // 5
+"""Pushed sound is handed on in pieces of 0.2 s, between which other sessions have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,9 @@ class Session:
         self._stage: Stage | None = None
         self._peer: Peer | None = None
         self._playout: Playout | None = None
-        self._lost: asyncio.TimerHandle | None = None
+        self._camera: Camera | None = None
+        self._watch: Watch | None = None
+        self._followed = False
         self._uncount: Callable[[], None] | None = None
 
     @property
@@ -135,7 +132,10 @@ class Session:
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         """See ``Call``."""
-        self._runner = asyncio.get_running_loop().create_task(self._run())
+        if self._followed:
+            raise RuntimeError("a session's events are to be iterated once")
+        self._followed = True
+        self._start()
         try:
             while True:
                 event = await self._events.get()
@@ -148,9 +148,7 @@ class Session:
     async def leave(self, ending: Ending = Ending.NORMAL) -> None:
         """See ``Call``."""
         self._end(ending, _MESSAGES[ending])
-        if self._runner is None:
-            self._runner = asyncio.get_running_loop().create_task(self._free())
-        await asyncio.shield(self._runner)
+        await asyncio.shield(self._start())
 
     async def handle(self, command: Command) -> None:
         """See ``Call``."""
@@ -161,8 +159,7 @@ class Session:
             case AcceptAnswer() | AcceptOffer() | AddCandidate():
                 await self._signal(command)
             case AppendAudio(pcm):
-                if self._conversation:
-                    self._conversation.push_audio(np.frombuffer(pcm, "<i2").astype(np.int16, copy=False))
+                await self._push(pcm)
             case CommitAudio():
                 if self._conversation:
                     self._conversation.commit_audio()
@@ -172,6 +169,15 @@ class Session:
             case _:
                 if isinstance(self._conversation, Conversation):
                     _converse(self._conversation, command)
+
+    async def _push(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), _SOUND_BYTES):
+            if start:
+                await asyncio.sleep(0)
+            if self._ending.done() or not self._conversation:
+                return
+            piece = np.frombuffer(pcm[start : start + _SOUND_BYTES], "<i2")
+            self._conversation.push_audio(piece.astype(np.int16, copy=False))
 
     async def _signal(self, command: AcceptAnswer | AcceptOffer | AddCandidate) -> None:
         peer = self._peer
@@ -190,23 +196,33 @@ class Session:
             # The client may try again; the media timer ends the call of one that does not get it right.
             log.warning("signalling was refused", command=type(command).__name__, error=str(error))
 
+    def _start(self) -> asyncio.Task[None]:
+        """The session's task; of one that was left before, it only frees."""
+        if self._runner is None:
+            self._runner = asyncio.get_running_loop().create_task(self._run())
+        return self._runner
+
     async def _run(self) -> None:
+        bind_session(self._id)
         try:
-            offer = await self._prepare()
-            self._emit(Offered(offer))
-            self._emit(Created(self._id))
-            self._tasks.spawn(self._begin())
-            self._tasks.spawn(self._watch_media())
-            self._tasks.spawn(self._watch_idleness())
-            if self._kit.timers.max_duration:
-                self._tasks.spawn(self._watch_duration())
-            ending, message = await self._ending
+            if not self._ending.done():
+                offer = await self._prepare()
+                self._emit(Offered(offer))
+                self._emit(Created(self._id))
+                self._tasks.spawn(self._vital(self._begin()))
         except Exception:
             log.exception("the session failed")
-            ending, message = Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR]
-            self._end(ending, message)
-        self._emit(Ended(ending, message))
+            self._end(Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR])
+        self._emit(Ended(*await self._ending))
         await self._free()
+
+    async def _vital(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work without which the session cannot go on."""
+        try:
+            await work
+        except Exception:
+            log.exception("the session failed")
+            self._end(Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR])
 
     async def _prepare(self) -> str:
         """The avatar's package, stage and conversation, and the offer."""
@@ -215,7 +231,7 @@ class Session:
             clock = MediaClock()
             self._playout = Playout(clock)
             renderer = await asyncio.to_thread(self._kit.renderer, package)
-            stage = self._stage = Stage(clock, self._playout, Animator(seed=hash(self._id)), renderer)
+            stage = self._stage = Stage(clock, self._playout, Animator(zlib.crc32(self._id.encode())), renderer)
             if self._transparent:
                 self._conversation = Transparency(
                     stage, self._kit.estimator(), self._emit, gap=self._kit.transparency_gap
@@ -229,7 +245,9 @@ class Session:
                     self._kit.metrics,
                     self._kit.conversation,
                 )
-            looks = isinstance(self._conversation, Conversation) and self._conversation.accepts_images
+                if self._conversation.accepts_images:
+                    self._camera = Camera(self._kit.pool, self._conversation.send_image)
+            self._watch = Watch(self._kit.timers, self._media, self._quiet_since, self._end)
             peer = Peer(
                 self._kit.peer,
                 stage,
@@ -237,11 +255,13 @@ class Session:
                 clock,
                 self._kit.pool,
                 on_state=self._peer_changed,
-                on_camera=self._camera if looks else None,
+                on_camera=self._camera.take if self._camera else None,
             )
             self._peer = peer
             self._uncount = self._kit.metrics.follow(peer.stats)
-            return await peer.offer()
+            offer = await peer.offer()
+            self._tasks.spawn(self._vital(self._watch.run()))
+            return offer
         finally:
             self._prepared.set()
 
@@ -260,53 +280,19 @@ class Session:
         if isinstance(self._conversation, Conversation):
             self._conversation.begin()
 
-    async def _watch_media(self) -> None:
-        try:
-            async with asyncio.timeout(self._kit.timers.media):
-                await self._media.wait()
-        except TimeoutError:
-            self._end(Ending.MEDIA_FAILED, "The connection for picture and sound did not come up.")
-
-    async def _watch_duration(self) -> None:
-        await asyncio.sleep(self._kit.timers.max_duration)
-        self._end(Ending.SESSION_TIMEOUT, "The longest allowed time of a conversation has passed.")
-
-    async def _watch_idleness(self) -> None:
-        limit = self._kit.timers.idle
-        loop = asyncio.get_running_loop()
-        await self._media.wait()
-        while limit and self._conversation:
-            since = self._conversation.quiet_since
-            remaining = limit if since is None else since + limit - loop.time()
-            if remaining <= 0:
-                self._end(Ending.SESSION_TIMEOUT, "Nobody has said anything for a while.")
-                return
-            await asyncio.sleep(remaining)
-
-    def _camera(self, frame: CameraFrame) -> None:
-        self._tasks.spawn(self._show(frame))
-
-    async def _show(self, frame: CameraFrame) -> None:
-        """The visitor's camera is context for the model."""
-        picture = await asyncio.get_running_loop().run_in_executor(self._kit.pool, _jpeg, frame)
-        if isinstance(self._conversation, Conversation):
-            self._conversation.send_image(picture)
+    def _quiet_since(self) -> float | None:
+        return self._conversation.quiet_since if self._conversation else None
 
     def _peer_changed(self, state: PeerState) -> None:
         log.debug("media", state=state.value)
-        if self._lost:
-            self._lost.cancel()
-            self._lost = None
+        if not self._watch:
+            return
+        self._watch.media_found()
         match state:
             case PeerState.CONNECTED:
                 self._media.set()
             case PeerState.LOST:
-                self._lost = asyncio.get_running_loop().call_later(
-                    self._kit.timers.media_lost,
-                    self._end,
-                    Ending.MEDIA_FAILED,
-                    "The connection for picture and sound was lost.",
-                )
+                self._watch.media_lost()
             case PeerState.FAILED:
                 self._end(Ending.MEDIA_FAILED, _MESSAGES[Ending.MEDIA_FAILED])
             case PeerState.CLOSED:
@@ -333,31 +319,26 @@ class Session:
         # The place is free at once for whoever comes next; what is left to close costs little.
         self._slot.release()
         self._prepared.set()
-        if self._lost:
-            self._lost.cancel()
         await self._tasks.close()
-        try:
-            if self._conversation:
-                await self._conversation.close()
-            if self._peer:
-                await self._peer.close()
-            elif self._playout:
-                self._playout.close()
-        finally:
-            if self._uncount:
-                self._uncount()
-            ending, _ = self._ending.result()
-            self._kit.metrics.ended(ending)
-            if self._stage:
-                self._stage.strike()
-            self._conversation = self._stage = self._peer = self._playout = None
-            self._on_end(self)
-            log.info("session ended", ending=ending.value)
-
-
-def _jpeg(frame: CameraFrame) -> Image:
-    picture = cv2.cvtColor(frame.picture, cv2.COLOR_YUV2BGR_I420)
-    return Image("image/jpeg", cv2.imencode(".jpg", picture)[1].tobytes())
+        if self._camera:
+            await close_part("camera", self._camera.close)
+        if self._conversation:
+            await close_part("conversation", self._conversation.close)
+        if self._peer:
+            await close_part("peer", self._peer.close)
+        if self._playout:
+            await close_part("playout", self._playout.close)
+        if self._watch:
+            await close_part("watch", self._watch.media_found)
+        if self._uncount:
+            await close_part("figures", self._uncount)
+        if self._stage:
+            await close_part("stage", self._stage.strike)
+        self._conversation = self._stage = self._peer = self._playout = self._camera = self._watch = None
+        ending, _ = self._ending.result()
+        self._kit.metrics.ended(ending)
+        self._on_end(self)
+        log.info("session ended", ending=ending.value)
 
 
 def _converse(conversation: Conversation, command: Command) -> None:
