@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.bench.errors import BenchError
 from visavis.bench.server_process import Reading, read_metrics
-from visavis.bench.visitor import Visitor
+from visavis.bench.visitor import LOUD, Visitor
 from visavis.client import MICROPHONE_RATE
 
 QUESTIONS = (
@@ -25,6 +25,8 @@ QUESTIONS = (
 STORY = "Please tell me everything about yourself."
 INTERRUPTION = "Wait a moment, I have a question."
 _SILENCE = np.zeros(MICROPHONE_RATE * 2, np.int16)
+_QUIET_SECONDS = 0.3
+"""From so long without sound on, the avatar is silent: its pauses within a sentence are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """What was measured, in seconds, of ``tries``; the others came to nothing."""
+
+    seconds: tuple[float, ...]
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """What ``sessions`` sessions cost: CPU of the server process in per cent of a core."""
 
@@ -50,18 +60,21 @@ class Load:
     """Pictures that a visitor received in a second, on average."""
 
 
-async def connect_times(target: Target, calls: int) -> list[float]:
-    """Seconds from opening the WebSocket to the first decoded picture."""
+async def connect_times(target: Target, calls: int) -> Times:
+    """Seconds from opening the WebSocket to the first decoded picture; nothing for a call without one in ten."""
     times: list[float] = []
     for _ in range(calls):
         async with target.visitor() as visitor:
-            assert visitor.first_picture is not None
-            times.append(visitor.first_picture - visitor.opened)
-    return times
+            if visitor.first_picture is not None:
+                times.append(visitor.first_picture - visitor.opened)
+    return Times(tuple(times), calls)
 
 
-async def answer_times(target: Target, questions: Sequence[NDArray[np.int16]]) -> list[float]:
-    """Seconds from the last sample of a spoken question to the first sound of the answer, at the visitor."""
+async def answer_times(target: Target, questions: Sequence[NDArray[np.int16]]) -> Times:
+    """Seconds from the last sample of a spoken question to the first sound of the answer, at the visitor.
+
+    Nothing for a question that got no answer within eight.
+    """
     times: list[float] = []
     async with target.visitor() as visitor:
         await visitor.quiet(1.5)
@@ -74,34 +87,44 @@ async def answer_times(target: Target, questions: Sequence[NDArray[np.int16]]) -
             if heard is not None:
                 times.append(heard - ended)
             await visitor.quiet(1.0)
-    return times
+    return Times(tuple(times), len(questions))
 
 
 async def barge_in_times(
-    target: Target, interruption: NDArray[np.int16], story: NDArray[np.int16], times: int
-) -> list[float]:
+    target: Target, interruption: NDArray[np.int16], story: NDArray[np.int16], tries: int
+) -> Times:
     """Seconds from the first sample of speech over the avatar to the last sound of it, at the visitor.
 
-    The avatar speaks in its own words: a long answer is asked for, and talked into.
+    The avatar speaks in its own words: a long answer is asked for, and talked into. Nothing for a time when there was
+    no answer to talk into, and for one when it did not fall silent.
     """
     found: list[float] = []
-    for _ in range(times):
+    for _ in range(tries):
         async with target.visitor() as visitor:
             await visitor.quiet(1.5)
-            await visitor.say(story)
-            loop = asyncio.get_running_loop()
-            ended = loop.time()
+            ended = await visitor.say(story)
             silence = asyncio.create_task(visitor.say(_SILENCE[: MICROPHONE_RATE // 2]))
             await visitor.until(lambda since=ended: visitor.heard_since(since) is not None, 8.0)
             await silence
             await visitor.say(_SILENCE[: MICROPHONE_RATE // 2])
-            start = loop.time()
-            if loop.time() - (visitor.last_heard() or 0.0) > 0.3:
-                continue
-            await visitor.say(interruption)
-            last = next((at for at, level in reversed(visitor.sound) if level >= 300 and at < start + 1.2), start)
-            found.append(last - start)
-    return found
+            start = asyncio.get_running_loop().time()
+            end = await visitor.say(interruption)
+            if (seconds := time_to_silence(visitor.sound, start, end)) is not None:
+                found.append(seconds)
+    return Times(tuple(found), tries)
+
+
+def time_to_silence(sound: Iterable[tuple[float, float]], start: float, end: float) -> float | None:
+    """Seconds from ``start`` to the last sound before ``end``, where it was heard before and stayed silent after it.
+
+    ``sound``: of each piece, when it was received and its RMS, in order. None when there was no sound around ``start``,
+    or still some in the last 0.3 s before ``end``.
+    """
+    heard = [at for at, level in sound if level >= LOUD and at <= end]
+    before = [at for at in heard if at < start]
+    if not before or start - before[-1] > _QUIET_SECONDS or end - heard[-1] < _QUIET_SECONDS:
+        return None
+    return max(0.0, heard[-1] - start)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import typer
 
 from visavis import __version__
 from visavis.bench import measures
-from visavis.bench.measures import Load, Target
+from visavis.bench.measures import Load, Target, Times
 from visavis.bench.server_process import ServerProcess
 from visavis.bench.speech import synthesize
 from visavis.client.directory import list_avatars
@@ -73,12 +73,14 @@ async def _target(server: str, license: str, sessions: int) -> AsyncGenerator[Ta
         yield Target(process.url, process.license, (await list_avatars(process.url, process.license))[0].id)
 
 
-def _times(seconds: Sequence[float], targets: tuple[int, int | None]) -> tuple[str, str]:
-    if not seconds:
-        return "no answer", _bound(targets)
-    ordered = sorted(1000 * second for second in seconds)
+def _times(measured: Times, targets: tuple[int, int | None]) -> tuple[str, str]:
+    """The percentiles of those that succeeded, and how many did."""
+    count = f"n = {len(measured.seconds)} of {measured.tries}"
+    if not measured.seconds:
+        return f"none ({count})", _bound(targets)
+    ordered = sorted(1000 * second for second in measured.seconds)
     p95 = float(np.percentile(ordered, 95))
-    return f"p50 {statistics.median(ordered):.0f}, p95 {p95:.0f} ms (n = {len(ordered)})", _bound(targets)
+    return f"p50 {statistics.median(ordered):.0f}, p95 {p95:.0f} ms ({count})", _bound(targets)
 
 
 def _bound(targets: tuple[int, int | None]) -> str:

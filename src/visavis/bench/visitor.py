@@ -44,9 +44,13 @@ class Visitor:
         self.opened = asyncio.get_running_loop().time()
         await self._call.__aenter__()
         self._following = asyncio.create_task(self._follow())
-        await self._call.wait_ready()
-        await self._call.wait_media()
-        await self.until(lambda: self.first_picture is not None, 10.0)
+        try:
+            await self._call.wait_ready()
+            await self._call.wait_media()
+            await self.until(lambda: self.first_picture is not None, 10.0)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

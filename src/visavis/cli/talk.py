@@ -29,26 +29,34 @@ def talk(
 ) -> None:
     """Talk to an avatar in the terminal: recordings, text or the microphone in; captions, and a film, out."""
     from visavis.cli.talking import Talk, TalkFailed
+    from visavis.log import configure_logging
 
-    base, key = _split(server, license)
+    configure_logging("warning", "console")
+    try:
+        base, key = _split(server, license)
+    except ValueError as error:
+        fail(f"{server} is no address: {error}")
     if not key:
         fail("a license is needed: --license, $VISAVIS_LICENSE, or the address that the server printed")
-    talk = Talk(
-        base,
-        key,
-        name=name,
-        avatar_id=avatar_id,
-        sounds=sounds or [],
-        texts=text or [],
-        save=save,
-        play=play,
-        patience=patience,
-    )
+    talk = None
     try:
+        talk = Talk(
+            base,
+            key,
+            name=name,
+            avatar_id=avatar_id,
+            sounds=sounds or [],
+            texts=text or [],
+            save=save,
+            play=play,
+            patience=patience,
+        )
         asyncio.run(talk.run())
     except TalkFailed as error:
         fail(str(error))
     except KeyboardInterrupt:
+        if talk is None or not talk.speaking:
+            fail("interrupted")
         typer.echo("")
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import sys
-import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 import typer
 from numpy.typing import NDArray
 
@@ -20,13 +18,13 @@ from visavis.client import (
     CallClosed,
     CallError,
     CallRefused,
-    CallUnreachable,
     Event,
     VideoFrame,
     pace,
 )
 from visavis.client.directory import list_avatars
-from visavis.client.film import Film
+from visavis.client.film import Film, FilmError
+from visavis.client.recording import RecordingError, read_wav
 
 _TAIL_SECONDS = 2.0
 """Silence after a recording, in which the server finds its end."""
@@ -40,7 +38,7 @@ class TalkFailed(Exception):
 
 
 class Talk:
-    """One call from the terminal."""
+    """One call from the terminal. Raises ``TalkFailed`` for a recording or a film that cannot be."""
 
     def __init__(
         self,
@@ -59,9 +57,12 @@ class Talk:
         self._license = license
         self._name = name
         self._avatar_id = avatar_id
-        self._sounds = [(path, read_wav(path)) for path in sounds]
+        try:
+            self._sounds = [(path, read_wav(path)) for path in sounds]
+            self._film = Film(save) if save else None
+        except (RecordingError, FilmError) as error:
+            raise TalkFailed(str(error)) from None
         self._texts = texts
-        self._film = Film(save) if save else None
         self._play = play
         self._patience = patience
         self._answered = asyncio.Event()
@@ -70,90 +71,127 @@ class Talk:
         self._stale: set[str] = set()
         self._speaker: Callable[[NDArray[np.int16]], None] | None = None
         self._line_open = False
+        self._unanswered = 0
+        self.speaking = False
+        """Whether the microphone is open: such a talk ends by Ctrl-C."""
 
     async def run(self) -> None:
         """Call, talk, hang up. Raises ``TalkFailed``."""
+        try:
+            await self._talk()
+        except BaseException as error:
+            # What went wrong first is what the user is told of last.
+            if problem := await self._save():
+                typer.echo(problem, err=True)
+            match error:
+                case CallRefused():
+                    raise TalkFailed(f"the server does not take the call: {error}") from None
+                case CallClosed():
+                    raise TalkFailed(f"the call ended: {error}") from None
+                case CallError():
+                    raise TalkFailed(str(error)) from None
+                case _:
+                    raise
+        problem = await self._save()
+        if self._unanswered:
+            raise TalkFailed(f"no answer to {self._unanswered} of {len(self._sounds) + len(self._texts)} turns")
+        if problem:
+            raise TalkFailed(problem)
+
+    async def _talk(self) -> None:
         if self._name is None and self._avatar_id is None:
-            try:
-                self._avatar_id = (await list_avatars(self._server, self._license))[0].id
-            except CallError as error:
-                raise TalkFailed(str(error)) from None
-        call = Call(
-            self._server,
-            license=self._license,
-            name=self._name,
-            avatar_id=self._avatar_id,
-            on_audio=self._audio,
-            on_video=self._video,
-        )
+            self._avatar_id = (await list_avatars(self._server, self._license))[0].id
         devices = Devices() if self._play or not (self._sounds or self._texts) else None
         try:
             if devices:
                 self._speaker = devices.play
             typer.echo("Calling …", err=True)
-            async with call:
+            async with Call(
+                self._server,
+                license=self._license,
+                name=self._name,
+                avatar_id=self._avatar_id,
+                on_audio=self._audio,
+                on_video=self._video,
+            ) as call:
                 captions = asyncio.create_task(self._captions(call))
-                await call.wait_ready()
-                await call.wait_media()
-                typer.echo(f"Connected ({call.session_id}).", err=True)
-                if call.warning:
-                    typer.echo(call.warning, err=True)
-                await self._converse(call, devices)
-            await captions
-        except CallRefused as refused:
-            raise TalkFailed(f"the server does not take the call: {refused}") from None
-        except CallUnreachable as unreachable:
-            raise TalkFailed(str(unreachable)) from None
-        except CallClosed as closed:
-            raise TalkFailed(f"the call ended: {closed}") from None
-        except CallError as error:
-            raise TalkFailed(str(error)) from None
+                try:
+                    await call.wait_ready()
+                    await call.wait_media()
+                    typer.echo(f"Connected ({call.session_id}).", err=True)
+                    if call.warning:
+                        typer.echo(call.warning, err=True)
+                    await self._converse(call, captions, devices)
+                finally:
+                    await call.close()
+                    await captions
         finally:
             if devices:
                 devices.close()
-            if self._film:
-                self._film.close()
-                typer.echo(f"Saved {self._film.path} ({self._film.seconds:.1f} s).", err=True)
 
-    async def _converse(self, call: Call, devices: "Devices | None") -> None:
-        await self._greeting()
+    async def _save(self) -> str | None:
+        """Finish the film; in words, why there is none."""
+        film = self._film
+        if film is None:
+            return None
+        try:
+            await asyncio.to_thread(film.close)
+        except FilmError as error:
+            return str(error)
+        if not film.begun:
+            return f"{film.path} was not written: no picture came"
+        typer.echo(f"Saved {film.path} ({film.seconds:.1f} s).", err=True)
+        return None
+
+    async def _converse(self, call: Call, captions: asyncio.Task[None], devices: "Devices | None") -> None:
+        await self._greeting(call, captions)
         for path, pcm in self._sounds:
             typer.echo(f"Saying {path.name} ({len(pcm) / MICROPHONE_RATE:.1f} s) …", err=True)
             self._turn()
             silence = np.zeros(round(_TAIL_SECONDS * MICROPHONE_RATE), np.int16)
             async for piece in pace(np.concatenate((pcm, silence))):
                 await call.send_audio(piece)
-            await self._answer()
+            self._unanswered += not await self._answer(call, captions)
         for text in self._texts:
             typer.echo(f"You: {text}")
             self._turn()
             await call.send_text(text)
-            await self._answer()
+            self._unanswered += not await self._answer(call, captions)
         if devices and not (self._sounds or self._texts):
             typer.echo("Speak; Ctrl-C hangs up.", err=True)
+            self.speaking = True
             async for piece in devices.record():
                 await call.send_audio(piece)
 
-    async def _greeting(self) -> None:
+    async def _greeting(self, call: Call, captions: asyncio.Task[None]) -> None:
         """Let the avatar finish its greeting, where it has one."""
-        try:
-            async with asyncio.timeout(_GREETING_SECONDS):
-                await self._begun.wait()
-        except TimeoutError:
-            return
-        await self._answer()
+        if await self._told(self._begun, call, captions, _GREETING_SECONDS):
+            await self._answer(call, captions)
 
     def _turn(self) -> None:
         """From here on, only a new answer counts as one."""
         self._stale = set(self._seen)
         self._answered.clear()
 
-    async def _answer(self) -> None:
+    async def _answer(self, call: Call, captions: asyncio.Task[None]) -> bool:
+        """Wait for the whole answer; False when there is none in time."""
+        if await self._told(self._answered, call, captions, self._patience):
+            return True
+        self._break()
+        typer.echo(f"(no answer within {self._patience:.0f} s)", err=True)
+        return False
+
+    async def _told(self, event: asyncio.Event, call: Call, captions: asyncio.Task[None], seconds: float) -> bool:
+        """Whether ``event`` comes in time. Raises ``CallClosed`` as soon as the call is over instead."""
+        waiting = asyncio.create_task(event.wait())
         try:
-            async with asyncio.timeout(self._patience):
-                await self._answered.wait()
-        except TimeoutError:
-            typer.echo(f"(no answer within {self._patience:.0f} s)", err=True)
+            await asyncio.wait({waiting, captions}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if not event.is_set() and captions.done():
+            captions.result()
+            raise call.over or CallClosed("closed", "The connection is closed.")
+        return event.is_set()
 
     async def _captions(self, call: Call) -> None:
         async for event in call.events():
@@ -212,9 +250,8 @@ class Devices:
         self._devices: Any = sounddevice
         self._loop = asyncio.get_running_loop()
         self._heard: asyncio.Queue[NDArray[np.int16]] = asyncio.Queue(200)
-        self._output: Any = sounddevice.OutputStream(AUDIO_RATE, channels=1, dtype="int16", latency="low")
-        self._output.start()
         self._input: Any = None
+        self._output: Any = self._open("OutputStream", AUDIO_RATE, latency="low")
 
     def play(self, pcm: NDArray[np.int16]) -> None:
         """Play a frame; one that the device has no room for is dropped."""
@@ -227,14 +264,8 @@ class Devices:
         def take(data: NDArray[np.int16], _frames: int, _time: object, _status: object) -> None:
             self._loop.call_soon_threadsafe(self._put, data[:, 0].copy())
 
-        self._input = self._devices.InputStream(
-            MICROPHONE_RATE,
-            channels=1,
-            dtype="int16",
-            blocksize=round(_DEVICE_PIECE * MICROPHONE_RATE),
-            callback=take,
-        )
-        self._input.start()
+        piece = round(_DEVICE_PIECE * MICROPHONE_RATE)
+        self._input = self._open("InputStream", MICROPHONE_RATE, blocksize=piece, callback=take)
         while True:
             yield await self._heard.get()
 
@@ -244,22 +275,14 @@ class Devices:
             if stream is not None:
                 stream.close()
 
+    def _open(self, kind: str, rate: int, **options: Any) -> Any:
+        try:
+            stream = getattr(self._devices, kind)(rate, channels=1, dtype="int16", **options)
+            stream.start()
+        except self._devices.PortAudioError as error:
+            raise TalkFailed(f"the machine's sound device cannot be used: {error}") from None
+        return stream
+
     def _put(self, piece: NDArray[np.int16]) -> None:
         if not self._heard.full():
             self._heard.put_nowait(piece)
-
-
-def read_wav(path: Path) -> NDArray[np.int16]:
-    """A 16-bit WAV file's sound as mono at ``MICROPHONE_RATE``. Raises ``TalkFailed``."""
-    try:
-        with wave.open(str(path)) as file:
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except (OSError, wave.Error, EOFError) as error:
-        raise TalkFailed(f"{path} cannot be read as WAV: {error}") from None
-    if width != 2:
-        raise TalkFailed(f"{path} has {8 * width}-bit samples; 16-bit ones are needed")
-    pcm = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1).astype(np.int16)
-    if rate == MICROPHONE_RATE:
-        return pcm
-    return soxr.resample(pcm, rate, MICROPHONE_RATE, quality="HQ").astype(np.int16, copy=False)

@@ -2,18 +2,20 @@
 
 import asyncio
 import base64
+import contextlib
+import ipaddress
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import numpy as np
 from aiortc import RTCIceServer
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from visavis.client.errors import CallClosed, CallError, CallRefused, CallUnreachable
 from visavis.client.media import AudioFrame, Receiver, VideoFrame
@@ -23,7 +25,8 @@ MICROPHONE_RATE = 24_000
 
 PATH = "/wss/v2/realtime-chat"
 _EVENTS_HELD = 4096
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_CLOSE_SECONDS = 5.0
+"""How long the other side may take to close the connection, and a call's work to end after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Call:
     """One conversation with an avatar; an async context manager.
 
     ``server`` is the server's web address. ``on_audio`` and ``on_video`` get the avatar's sound and picture, on the
-    event loop, and must not block. Entering raises ``CallRefused`` or ``CallUnreachable``.
+    event loop, and must not block; what they raise ends the call. Entering raises ``CallRefused`` or
+    ``CallUnreachable``.
     """
 
     def __init__(
@@ -64,8 +68,9 @@ class Call:
         self._url = _url(server, license=license, name=name, avatar_id=avatar_id, model=model)
         self._history = tuple(history)
         self._timeout = timeout
-        loopback = urlsplit(server).hostname in _LOOPBACK
-        self._receiver = Receiver(on_audio or _ignore, on_video or _ignore, loopback=loopback)
+        self._receiver = Receiver(
+            on_audio or _ignore, on_video or _ignore, loopback=_is_loopback(server), on_failure=self._fail
+        )
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ice_servers: list[RTCIceServer] = []
@@ -81,26 +86,23 @@ class Call:
     async def __aenter__(self) -> Self:
         try:
             async with asyncio.timeout(self._timeout):
-                self._socket = await connect(self._url, max_size=None, compression=None)
-                first = await self._receive()
-        except TimeoutError:
+                await self._connect()
+        except BaseException as error:
             await self.close()
-            raise CallUnreachable("The server does not answer.") from None
-        except (OSError, InvalidHandshake, InvalidURI) as error:
-            raise CallUnreachable(f"The server cannot be reached: {type(error).__name__}") from None
-        except ConnectionClosed:
-            raise CallUnreachable("The server closed the connection without a word.") from None
+            if reason := _unreachable(error):
+                raise CallUnreachable(reason) from None
+            raise
+        return self
+
+    async def _connect(self) -> None:
+        self._socket = await connect(self._url, max_size=None, compression=None, close_timeout=_CLOSE_SECONDS)
+        first = await self._receive()
         if first.type != "conversation.connected.success":
-            await self.close()
             raise CallRefused(first.type, _human(first))
         self.session_id = str(first.data.get("sessionId", ""))
-        self._ice_servers = [
-            RTCIceServer(urls=server["urls"], username=server.get("username"), credential=server.get("credential"))
-            for server in first.data.get("iceServers", ())
-        ]
+        self._ice_servers = [_ice_server(entry) for entry in first.data.get("iceServers") or ()]
         self._put(first)
         self._reader = asyncio.get_running_loop().create_task(self._read())
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -114,16 +116,18 @@ class Call:
 
     async def wait_ready(self) -> None:
         """Until the server takes the microphone. Raises ``CallClosed`` when it ends the call instead."""
-        await self._wait(self._ready)
+        await self._wait(self._ready, "The server did not get ready in time.")
 
     async def wait_media(self) -> None:
         """Until picture and sound are connected. Raises ``CallClosed``."""
-        await self._wait(self._receiver.connected)
+        await self._wait(self._receiver.connected, "Picture and sound could not be connected in time.")
 
     async def events(self) -> AsyncIterator[Event]:
-        """Everything the server tells, from the first message on, until the call ends."""
+        """Everything the server tells, from the first message on, until the call ends. Each event is given out once."""
         while (event := await self._events.get()) is not None:
             yield event
+        # The end is for whoever asks next, too.
+        self._put(None)
 
     async def send_audio(self, pcm: NDArray[np.int16]) -> None:
         """Microphone sound: mono int16 at ``MICROPHONE_RATE``, at the pace at which it was recorded."""
@@ -162,22 +166,25 @@ class Call:
         """Any message of the protocol. Raises ``CallClosed`` when the call is over."""
         if self._socket is None or self._over:
             raise self._over or CallError("the call has not been made yet")
-        try:
+        with contextlib.suppress(ConnectionClosed):
             await self._socket.send(json.dumps(message))
-        except ConnectionClosed:
-            raise self._over or CallClosed("closed", "The connection is closed.") from None
+            return
+        raise self._over or CallClosed("closed", "The connection is closed.")
 
     async def close(self) -> None:
         """Hang up and free everything. Idempotent."""
         if self._socket:
             await self._socket.close()
         if self._reader:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
+            # It ends by itself once the connection is closed, and frees what it holds.
+            await asyncio.wait([self._reader], timeout=_CLOSE_SECONDS)
+            if not self._reader.done():
+                self._reader.cancel()
+                await asyncio.wait([self._reader])
         await self._receiver.close()
         self._finish(CallClosed("closed", "Hung up."))
 
-    async def _wait(self, event: asyncio.Event) -> None:
+    async def _wait(self, event: asyncio.Event, late: str) -> None:
         waiting = asyncio.get_running_loop().create_task(event.wait())
         try:
             reader = self._reader
@@ -185,7 +192,7 @@ class Call:
                 raise CallError("the call has not been made yet")
             await asyncio.wait({waiting, reader}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
             if not event.is_set():
-                raise self._over or CallError("The server did not get ready in time.")
+                raise self._over or CallError(late)
         finally:
             waiting.cancel()
 
@@ -193,28 +200,34 @@ class Call:
         last: Event | None = None
         try:
             while True:
-                event = await self._receive()
-                last = event
-                await self._act(event)
-                self._put(event)
+                last = await self._receive()
+                # A connection that closes meanwhile may still have said why: that comes next.
+                with contextlib.suppress(CallClosed):
+                    await self._act(last)
+                self._put(last)
         except ConnectionClosed as closed:
             reason = _human(last) if last and last.type.startswith("conversation.connected.") else ""
             kind = last.type if reason and last else "closed"
             code = closed.rcvd.code if closed.rcvd else 1006
             self._finish(CallClosed(kind, reason or f"The connection was closed ({code})."))
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
-            self._finish(CallClosed("failed", f"The call failed: {error}"))
-            raise
+            self._finish(_failed(error))
         finally:
             await self._receiver.close()
+            if self._socket:
+                await self._socket.close()
+
+    def _fail(self, error: Exception) -> None:
+        """A callback raised: the call is over, and its reader frees it."""
+        if self._over is None and self._reader:
+            self._finish(_failed(error))
+            self._reader.cancel()
 
     async def _receive(self) -> Event:
         socket = self._socket
         assert socket is not None
-        message: dict[str, Any] = json.loads(await socket.recv())
-        data: dict[str, Any] = message.get("data") or {}
+        message = _mapping(json.loads(await socket.recv()))
+        data = _mapping(message.get("data") or {})
         return Event(str(message.get("type", "")), data, asyncio.get_running_loop().time(), message)
 
     async def _act(self, event: Event) -> None:
@@ -234,6 +247,8 @@ class Call:
                 pass
 
     def _put(self, event: Event | None) -> None:
+        if event and self._over:
+            return
         if self._events.full():
             self._events.get_nowait()
             self.dropped_events += 1
@@ -257,6 +272,50 @@ _QUERY = {"name": "name", "avatar_id": "avatarId", "model": "model"}
 
 def _human(event: Event) -> str:
     return str(event.message.get("message") or event.data.get("message") or event.type)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"an object was expected, not {type(value).__name__}")
+    return cast(dict[str, Any], value)
+
+
+def _ice_server(entry: Any) -> RTCIceServer:
+    given = _mapping(entry)
+    urls: Any = given["urls"]
+    listed: list[Any] = [urls] if isinstance(urls, str) else list(urls)
+    if not all(isinstance(url, str) for url in listed):
+        raise ValueError("an ICE server's urls are text")
+    return RTCIceServer(urls=listed, username=given.get("username"), credential=given.get("credential"))
+
+
+def _unreachable(error: BaseException) -> str | None:
+    """In words, why there is no call; None for an error that says so itself, or is none of the server's."""
+    match error:
+        case TimeoutError():
+            return "The server does not answer."
+        case ConnectionClosed():
+            return "The server closed the connection without a word."
+        case OSError() | WebSocketException():
+            return f"The server cannot be reached: {type(error).__name__}"
+        case ValueError() | KeyError() | TypeError():
+            return "What answers there does not speak this protocol."
+        case _:
+            return None
+
+
+def _failed(error: Exception) -> CallClosed:
+    closed = CallClosed("failed", f"The call failed: {type(error).__name__}: {error}")
+    closed.__cause__ = error
+    return closed
+
+
+def _is_loopback(server: str) -> bool:
+    host = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _ignore(frame: AudioFrame | VideoFrame) -> None:

@@ -25,12 +25,16 @@ async def list_avatars(server: str, license: str) -> tuple[ListedAvatar, ...]:
     try:
         async with httpx.AsyncClient(timeout=10.0) as client:
             answer = await client.get(f"{server.rstrip('/')}/api/open/v1/avatar/list", headers={"license": license})
-            body: dict[str, Any] = answer.json()
+            body: Any = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise CallUnreachable(f"The server cannot be reached: {type(error).__name__}") from None
-    if answer.status_code != 200:
-        raise CallRefused("conversation.connected.fail", str(body.get("message", answer.status_code)))
-    listed: list[dict[str, Any]] = body.get("data") or []
-    if not listed:
+    try:
+        if answer.status_code != 200:
+            raise CallRefused("conversation.connected.fail", str(body.get("message", answer.status_code)))
+        listed: list[dict[str, Any]] = body.get("data") or []
+        avatars = tuple(ListedAvatar(str(one["avatarId"]), str(one["name"]), str(one["url"])) for one in listed)
+    except (AttributeError, KeyError, TypeError):
+        raise CallUnreachable("What answers there does not speak this protocol.") from None
+    if not avatars:
         raise CallError("The server has no avatar.")
-    return tuple(ListedAvatar(str(one["avatarId"]), str(one["name"]), str(one["url"])) for one in listed)
+    return avatars

@@ -17,20 +17,31 @@ _HELD = 2000
 _MILLISECOND = Fraction(1, 1000)
 
 
+class FilmError(Exception):
+    """A film cannot be written; the message is for the user."""
+
+
 class Film:
     """A film with picture and sound on the call's own timeline; the file's suffix chooses its kind (.mp4, .mkv …).
 
-    Encoding runs in a thread of its own. ``close`` finishes the file; one that got no frame is not written.
+    Encoding runs in a thread of its own. ``close`` finishes the file; one that got no picture is not written.
+    Raises ``FilmError`` where there can be no such file.
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            raise FilmError(f"{path} cannot be written: there is no folder {path.parent}")
+        try:
+            # Nothing is written before the first packet.
+            self._container: Any = av.open(str(path), "w")  # av.container.OutputContainer
+        except (OSError, ValueError):
+            raise FilmError(f"{path} cannot be written: no kind of film ends in {path.suffix or path.name!r}") from None
         self.path = path
         self.seconds = 0.0
         """How long the film is so far."""
         self.left_out = 0
         """Frames that there was no time for."""
         self._frames: queue.Queue[AudioFrame | VideoFrame | None] = queue.Queue(_HELD)
-        self._container: Any = None  # av.container.OutputContainer, once there is a picture
         self._video: Any = None
         self._audio: Any = None
         self._origin: float | None = None
@@ -48,13 +59,18 @@ class Film:
         """Sound of the call."""
         self._add(frame)
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has a picture."""
+        return self._origin is not None
+
     def close(self) -> None:
-        """Finish the file. Raises what kept it from being written."""
+        """Finish the file; takes as long as its encoding. Idempotent. Raises ``FilmError``."""
         if self._thread.is_alive():
             self._frames.put(None)
             self._thread.join()
         if self._error:
-            raise self._error
+            raise FilmError(f"{self.path} cannot be written: {self._error}") from self._error
 
     def _add(self, frame: AudioFrame | VideoFrame) -> None:
         try:
@@ -74,17 +90,17 @@ class Film:
             self._error = error
             while self._frames.get() is not None:
                 pass
+        finally:
+            self._release()
 
     def _open(self, frame: VideoFrame) -> None:
         # The first picture decides where the film begins.
         self._origin = frame.timing.due
-        container: Any = av.open(str(self.path), "w")
-        self._container = container
-        self._video = container.add_stream(_video_codec(), rate=25)
+        self._video = self._container.add_stream(_video_codec(), rate=25)
         self._video.width, self._video.height = frame.picture.width, frame.picture.height
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.time_base = _MILLISECOND
-        self._audio = container.add_stream("aac", rate=AUDIO_RATE, layout="mono")
+        self._audio = self._container.add_stream("aac", rate=AUDIO_RATE, layout="mono")
 
     def _add_picture(self, frame: VideoFrame) -> None:
         if self._origin is None:
@@ -116,11 +132,18 @@ class Film:
         self._container.mux(packets)
 
     def _finish(self) -> None:
-        if self._container is None:
+        if self._origin is None:
             return
         self._mux(self._video.encode(None))
         self._mux(self._audio.encode(None))
         self._container.close()
+
+    def _release(self) -> None:
+        """Close the file also where it could not be finished."""
+        try:
+            self._container.close()
+        except (OSError, ValueError) as error:
+            self._error = self._error or error
 
 
 def _video_codec() -> str:

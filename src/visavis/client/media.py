@@ -1,12 +1,15 @@
 """The receiving side of a call's media: the avatar's picture and sound as numpy frames."""
 
 import asyncio
-from collections.abc import Callable
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import av
 import numpy as np
+import structlog
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
@@ -19,7 +22,9 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket
 from numpy.typing import NDArray
 
-from visavis.media.ice import IceSettings, IceSteering
+from visavis.media.ice import IceSettings, IceSteering, addresses_to_bind
+
+logger = structlog.get_logger(__name__)
 
 AUDIO_RATE = 48_000
 """Hz of received sound."""
@@ -32,6 +37,9 @@ _PREFETCH = 2
 
 NTP_TO_UNIX = 2_208_988_800
 """Seconds from 1900 to 1970."""
+
+_CANDIDATE = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ (\S+) ", re.MULTILINE)
+"""An offered address (RFC 8839 §5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,11 @@ class VideoFrame:
 
 
 class Receiver:
-    """Answers the server's offer and hands on what it sends. The callbacks run on the event loop, once a frame."""
+    """Answers the server's offer and hands on what it sends. The callbacks run on the event loop, once a frame.
+
+    ``loopback``: the server was reached at a loopback address of this machine. ``on_failure`` is told what a callback
+    raised, or what else ended a track: nothing more comes of it then, and its frames pile up until ``close``.
+    """
 
     def __init__(
         self,
@@ -75,46 +87,58 @@ class Receiver:
         on_video: Callable[[VideoFrame], None],
         *,
         loopback: bool = False,
+        on_failure: Callable[[Exception], None] | None = None,
     ) -> None:
         self._on_audio = on_audio
         self._on_video = on_video
         self._loopback = loopback
+        self._on_failure = on_failure
         self._connection: RTCPeerConnection | None = None
+        self._steering: IceSteering | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freeing: asyncio.Task[None] | None = None
         self.connected = asyncio.Event()
 
     async def answer(self, sdp: str, ice_servers: list[RTCIceServer]) -> str:
         """The answer to an offer; a later offer replaces the connection."""
         await self.close()
+        addresses, outside = addresses_towards(sdp, loopback=self._loopback)
         connection = RTCPeerConnection(
-            RTCConfiguration(iceServers=[] if self._loopback else ice_servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+            RTCConfiguration(iceServers=ice_servers if outside else [], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self._connection = connection
         connection.on("track", self._take)
 
         def changed() -> None:
-            if connection.connectionState == "connected":
+            if connection is self._connection and connection.connectionState == "connected":
                 self.connected.set()
 
         connection.on("connectionstatechange", changed)
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         transport = connection.getTransceivers()[0].receiver.transport.transport
-        # A server on this machine may listen on the loopback interface only, which aioice leaves out.
-        settings = IceSettings(bind=("127.0.0.1",)) if self._loopback else IceSettings()
-        IceSteering(transport, settings, on_alive=lambda: None)
+        self._steering = IceSteering(transport, IceSettings(bind=addresses), on_alive=lambda: None)
         await connection.setLocalDescription(await connection.createAnswer())
         return connection.localDescription.sdp
 
     async def close(self) -> None:
-        """Free everything. Idempotent."""
-        connection, self._connection = self._connection, None
-        for task in self._tasks:
+        """Free everything. Idempotent; when the caller is cancelled, it still goes on to its end."""
+        if self._connection:
+            self._freeing = asyncio.create_task(self._free(self._connection, self._steering, tuple(self._tasks)))
+            self._connection = self._steering = None
+            self.connected.clear()
+        if self._freeing:
+            await asyncio.shield(self._freeing)
+
+    async def _free(
+        self, connection: RTCPeerConnection, steering: IceSteering | None, tasks: tuple[asyncio.Task[None], ...]
+    ) -> None:
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        if connection:
-            await connection.close()
-        self.connected.clear()
+        if tasks:
+            await asyncio.wait(tasks)
+        await connection.close()
+        if steering:
+            steering.release()
 
     def _take(self, track: Any) -> None:
         connection = self._connection
@@ -127,28 +151,57 @@ class Receiver:
             work = self._follow_audio(track, _Timeline(receiver, AUDIO_RATE))
         else:
             work = self._follow_video(track, _Timeline(receiver, VIDEO_RATE))
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(self._watch(track.kind, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _watch(self, kind: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except MediaStreamError:
+            return
+        except Exception as error:
+            logger.error("call_track_failed", kind=kind, error=f"{type(error).__name__}: {error}")
+            if self._on_failure:
+                self._on_failure(error)
+
     async def _follow_audio(self, track: Any, timeline: "_Timeline") -> None:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=AUDIO_RATE)
-        try:
-            while True:
-                frame: av.AudioFrame = await track.recv()
-                timing = timeline.place(frame.pts or 0)
-                for mono in resampler.resample(frame):
-                    self._on_audio(AudioFrame(mono.to_ndarray()[0].astype(np.int16, copy=False), timing))
-        except MediaStreamError:
-            return
+        while True:
+            frame: av.AudioFrame = await track.recv()
+            timing = timeline.place(frame.pts or 0)
+            for mono in resampler.resample(frame):
+                self._on_audio(AudioFrame(mono.to_ndarray()[0].astype(np.int16, copy=False), timing))
 
     async def _follow_video(self, track: Any, timeline: "_Timeline") -> None:
-        try:
-            while True:
-                frame: av.VideoFrame = await track.recv()
-                self._on_video(VideoFrame(frame, timeline.place(frame.pts or 0)))
-        except MediaStreamError:
-            return
+        while True:
+            frame: av.VideoFrame = await track.recv()
+            self._on_video(VideoFrame(frame, timeline.place(frame.pts or 0)))
+
+
+def addresses_towards(offer: str, *, loopback: bool) -> tuple[tuple[str, ...], bool]:
+    """The local addresses to receive on for an offer, and whether it can come from outside this machine.
+
+    A server at a loopback address may listen there only, which ICE leaves out otherwise; or it is reached through a
+    forwarded port (a container's, an SSH tunnel's) and its media come from elsewhere. What it offers tells the two
+    apart: loopback addresses alone are the former, and everything else, also no address yet, may be the latter.
+    """
+    offered = [_ip(address) for address in _CANDIDATE.findall(offer)]
+    inside = [address for address in offered if address and address.is_loopback]
+    outside = not loopback or not offered or len(inside) < len(offered)
+    addresses = list(addresses_to_bind(())) if outside else []
+    if loopback:
+        versions = {address.version for address in inside} or {4}
+        addresses += ["127.0.0.1"] * (4 in versions) + ["::1"] * (6 in versions)
+    return tuple(dict.fromkeys(addresses)), outside
+
+
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for a name, such as mDNS's."""
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None
 
 
 class _Timeline:
