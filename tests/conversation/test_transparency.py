@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+import structlog
 
 from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
@@ -97,7 +98,10 @@ def in_transparency(act: Callable[[Theatre, Transparency], Awaitable[None]], *, 
         finally:
             await transparency.close()
 
-    return run_virtual(perform(whole))
+    with structlog.testing.capture_logs() as entries:
+        theatre = run_virtual(perform(whole))
+    assert not [entry for entry in entries if entry["log_level"] == "error"]
+    return theatre
 
 
 def face(theatre: Theatre) -> FaceState:
@@ -192,9 +196,11 @@ def test_the_face_speaks_on_between_two_utterances_that_are_queued() -> None:
         for _ in range(2):
             transparency.push_audio(tone(1.0))
             transparency.commit_audio()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.2)
+        for _ in range(170):
+            await asyncio.sleep(0.01)
+            assert face(theatre) is FaceState.SPEAKING
         assert len(done(theatre)) == 1
-        assert face(theatre) is FaceState.SPEAKING
 
     in_transparency(act)
 
