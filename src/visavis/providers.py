@@ -10,6 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from visavis.avatar.catalogue import Avatar
+from visavis.closing import close_part
 from visavis.config import Settings, SettingsError
 from visavis.conversation.conversation import Parts, Role
 from visavis.language.brain import PersonaBrain
@@ -63,7 +64,7 @@ class Providers:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
-        """Load everything, side by side. Raises ``SettingsError`` naming the part that cannot work."""
+        """Load everything, side by side. Raises a group of ``SettingsError``, each naming a part that cannot work."""
         self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             group.create_task(_start("recognizer", self._settings.recognizer.provider, self._start_recognizer))
@@ -81,13 +82,13 @@ class Providers:
 
     async def close(self) -> None:
         """Free everything. Idempotent."""
-        await self.recognizer.close()
-        await self.synthesizer.close()
-        await self._espeak.close()
+        await close_part("recognizer", self.recognizer.close)
+        await close_part("synthesizer", self.synthesizer.close)
+        await close_part("espeak-ng", self._espeak.close)
         if self._smart_turn:
-            await self._smart_turn.close()
+            await close_part("smart-turn", self._smart_turn.close)
         for chat in (*self._chats.values(), *self._brains):
-            await chat.close()
+            await close_part("language model", chat.close)
 
     def parts(self, avatar: Avatar) -> Parts:
         """A conversation's providers."""
