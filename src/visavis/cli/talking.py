@@ -92,11 +92,11 @@ class Talk:
                     raise TalkFailed(str(error)) from None
                 case _:
                     raise
-        problem = await self._save()
+        problems = [problem] if (problem := await self._save()) else []
         if self._unanswered:
-            raise TalkFailed(f"no answer to {self._unanswered} of {len(self._sounds) + len(self._texts)} turns")
-        if problem:
-            raise TalkFailed(problem)
+            problems.append(f"no answer to {self._unanswered} of {len(self._sounds) + len(self._texts)} turns")
+        if problems:
+            raise TalkFailed("\n".join(problems))
 
     async def _talk(self) -> None:
         if self._name is None and self._avatar_id is None:
@@ -178,7 +178,7 @@ class Talk:
         if await self._told(self._answered, call, captions, self._patience):
             return True
         self._break()
-        typer.echo(f"(no answer within {self._patience:.0f} s)", err=True)
+        typer.echo(f"(no answer within {self._patience:g} s)", err=True)
         return False
 
     async def _told(self, event: asyncio.Event, call: Call, captions: asyncio.Task[None], seconds: float) -> bool:

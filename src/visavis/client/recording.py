@@ -27,7 +27,7 @@ def read_wav(path: Path) -> NDArray[np.int16]:
         raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from None
     except (wave.Error, EOFError) as error:
         # The module knows PCM only: floats, too, come here.
-        raise RecordingError(f"{path} is not a WAV file of 16-bit PCM: {error or 'it ends early'}") from None
+        raise RecordingError(f"{path} is not a WAV file of 16-bit PCM: {str(error) or 'it ends early'}") from None
     if width != 2:
         raise RecordingError(f"{path} is not a WAV file of 16-bit PCM: it has {8 * width}-bit samples")
     count = len(data) // (2 * channels)
