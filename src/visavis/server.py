@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.face import Renderer
+from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.closing import close_part
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
                 watching.spawn(catalogue.watch())
                 await providers.start()
                 await asyncio.to_thread(providers.prepare, catalogue.all())
+                await _load_first(catalogue)
                 # What is there now stays: collections after calls need not visit it.
                 gc.collect()
                 gc.freeze()
@@ -110,6 +112,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(web_router())
     app.state.drain = desk.close
     return app
+
+
+async def _load_first(catalogue: Catalogue) -> None:
+    """Have the first avatar's face ready, so that the first call connects as soon as the later ones."""
+    try:
+        for avatar in catalogue.all()[:1]:
+            await catalogue.load(avatar)
+    except PackageError as error:
+        log.warning("the first avatar cannot be shown", error=str(error))
 
 
 class Status:
