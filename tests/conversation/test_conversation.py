@@ -142,7 +142,7 @@ def test_greeting_once_and_not_twice_when_the_client_asks_too() -> None:
     assert not theatre.model.requests
 
 
-def test_a_question_typed_before_the_greeting_is_answered_after_it() -> None:
+def test_a_question_typed_before_the_greeting_is_answered_instead_of_it() -> None:
     async def act(theatre: Theatre) -> None:
         theatre.conversation.add_message("I was here before.")
         theatre.conversation.open()
@@ -152,7 +152,8 @@ def test_a_question_typed_before_the_greeting_is_answered_after_it() -> None:
         await asyncio.sleep(5)
 
     theatre = run_virtual(perform(act, Role(greeting="Welcome.")))
-    assert [event.text for event in theatre.of(AnswerDone)] == ["Welcome.", "I see."]
+    assert [event.text for event in theatre.of(AnswerDone)] == ["I see."]
+    assert theatre.model.requests[0].messages[-1].text == "Who are you?"
 
 
 def test_remembered_texts_and_a_wish_to_be_greeted_are_met_by_the_greeting() -> None:

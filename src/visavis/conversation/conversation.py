@@ -176,15 +176,15 @@ class Conversation:
         if self._greeting is _Greeting.DONE:
             return
         self._greeting = _Greeting.DONE
-        # A client that only wants the avatar to speak first has that by the greeting; one that asked something has not.
-        wanted = self._wanted and (not self._role.greeting or self._history.user_texts > self._remembered)
+        # A client that only wants the avatar to speak first has that by the greeting; one that asked gets its answer.
+        asked = self._history.user_texts > self._remembered
+        self._wanted = self._wanted and (asked or not self._role.greeting)
         if self._listener.busy:
-            self._wanted, self._remainder = wanted, self._role.greeting
+            self._remainder = self._role.greeting
+        elif self._wanted:
+            self._start_answer()
         elif self._role.greeting:
             self._start_reciting(self._role.greeting)
-            self._wanted = wanted
-        elif wanted:
-            self._start_answer()
 
     def push_audio(self, pcm: Pcm16) -> None:
         """Microphone sound at ``SPEECH_RATE``."""
