@@ -18,13 +18,19 @@ SECRET = "hunter2-abcdef"
 @pytest.fixture(autouse=True)
 def _undisturbed() -> Iterator[None]:
     """Whatever logging was set up around these tests is there again after them."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    before = {logger: (logger.handlers[:], logger.level, logger.propagate) for logger in loggers()}
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger in loggers():
+        handlers, level, logger.propagate = before.get(logger, ([], logging.NOTSET, True))
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+def loggers() -> list[logging.Logger]:
+    known = logging.getLogger().manager.loggerDict.values()
+    return [logging.getLogger(), *(logger for logger in known if isinstance(logger, logging.Logger))]
 
 
 def entries(stream: io.StringIO) -> list[dict[str, object]]:
