@@ -86,8 +86,10 @@ async def test_nothing_sticks_out_of_a_small_window(server: FakeServer, size: tu
         for part in ("#hang-up", "#mute", "#text", "#lines"):
             await expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
         await page.get_by_role("button", name="Sound settings").click()
+        await expect(page.locator("dialog#settings")).to_be_visible()
         await check()
         await page.keyboard.press("Escape")
+        await expect(page.locator("dialog#settings")).to_be_hidden()
         await page.get_by_role("button", name="Hang up").click()
         await check()
         await page.get_by_role("button", name="Call again").scroll_into_view_if_needed()
