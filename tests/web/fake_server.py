@@ -279,7 +279,7 @@ async def fake_server(**settings: Any) -> AsyncIterator[FakeServer]:
     fake = FakeServer(**settings)
     listener = socket.create_server(("127.0.0.1", 0))
     fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(fake.app(), log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(fake.app(), log_config=None, timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     fake.stop = lambda: _stop(server)
     try:
