@@ -53,6 +53,13 @@ async def test_missing_or_broken_weights_are_told_with_the_command(store: ModelS
     assert not workers()
 
 
+@needs_library
+async def test_what_is_no_model_is_told(store: ModelStore, tmp_path: Path) -> None:
+    for model, message in (("colossal", "neither a folder nor a model"), (str(tmp_path), "needs CTranslate2 weights")):
+        with pytest.raises(SpeechError, match=message):
+            await WhisperRecognizer(model, store=store).start()
+
+
 async def test_a_recognizer_that_was_not_started_says_so(store: ModelStore) -> None:
     stream = WhisperRecognizer("base.en", store=store).open(RecognitionContext())
     stream.push(SOUND)

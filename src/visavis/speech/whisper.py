@@ -42,7 +42,8 @@ class WhisperRecognizer:
     async def start(self) -> None:
         """Load the weights. Raises ``SpeechError`` with the command to run when they or the library are missing."""
         if self._worker is None:
-            options = self._options | {"model": self._locate(), "name": self._model}
+            place, advice = self._locate()
+            options = self._options | {"model": place, "advice": advice}
             # Without these, a missing file is asked for over the network with retries of half a minute.
             offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
             worker = WorkerProcess("visavis.speech.workers.whisper", options, environment=offline, start_timeout=180.0)
@@ -64,14 +65,17 @@ class WhisperRecognizer:
         language = context.language.replace("_", "-").split("-")[0].lower()
         return WholeUtteranceStream(lambda sound: self._recognize(sound, language))
 
-    def _locate(self) -> str:
-        if Path(self._model).expanduser().is_dir():
-            return str(Path(self._model).expanduser())
+    def _locate(self) -> tuple[str, str]:
+        """What to load, and what to do when that fails."""
+        folder = Path(self._model).expanduser()
+        if folder.is_dir():
+            return str(folder), "it needs CTranslate2 weights of Whisper with their tokenizer.json"
+        name = f"whisper:{self._model}"
         try:
-            path = self._store.find(f"whisper:{self._model}")
+            path = self._store.find(name)
         except ModelError:
-            return self._model
-        return str(path) if path is not None else self._model
+            return self._model, "it is neither a folder nor a model that visavis models list names"
+        return str(path or self._model), f"fetch them with: visavis models pull {name}"
 
     async def _recognize(self, sound: Pcm16, language: str) -> Transcript:
         if self._worker is None:

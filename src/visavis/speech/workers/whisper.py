@@ -15,7 +15,8 @@ from visavis.speech.workers.serving import Handler, Request, RequestCancelled, s
 
 
 def load(options: Mapping[str, Any]) -> Mapping[str, Handler]:
-    """Load the weights. Options: ``model`` (folder or name), ``name``, ``threads``, ``device``, ``compute_type``.
+    """Load the weights. Options: ``model`` (folder or name), ``advice`` (what to do when
+    they cannot be loaded), ``threads``, ``device``, ``compute_type``.
 
     Raises ``RuntimeError`` that says what to do.
     """
@@ -61,12 +62,11 @@ def _network(options: Mapping[str, Any]) -> Any:
             local_files_only=True,
         )
     except Exception as error:
-        name = options["name"]
         # The library raises whatever the hub's client, the tokenizer and CTranslate2 raise, for missing files and
         # broken ones alike.
         raise RuntimeError(
-            f"the weights of Whisper {name!r} are not on this machine or cannot be read ({_first_line(error)}); "
-            f"fetch them with: visavis models pull whisper:{name}"
+            f"the weights of Whisper {options['model']!r} are not on this machine or cannot be read "
+            f"({_first_line(error)}); {options['advice']}"
         ) from error
 
 
