@@ -52,10 +52,10 @@ class _Lexicon:
 class PocketsphinxRecognizer:
     """A ``Recognizer`` for English.
 
-    ``workers``: processes at most (one utterance each; about 170 MB, and a fifth to two fifths of a core while somebody speaks);
-    None: one per core, at most four. The first is started by ``start``, others when they are needed. An utterance
-    that finds all busy is kept and recognized afterwards. ``pronounce``: for words of phrases that the dictionary
-    lacks; a rough rule stands in for it.
+    ``workers``: processes at most, one utterance each (about 170 MB, and a fifth to two fifths of a core while
+    somebody speaks); None: one per core, at most four. The first is started by ``start``, others when they are needed.
+    An utterance that finds all busy is kept and recognized afterwards. ``pronounce``: for words of phrases that the
+    dictionary lacks; a rough rule stands in for it.
     """
 
     def __init__(self, *, workers: int | None = None, pronounce: Pronounce | None = None) -> None:
