@@ -108,6 +108,18 @@ def _license_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def default_store() -> SecretStr:
+    """A database file in the user's data folder (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return SecretStr(f"sqlite:///{Path(base) / 'visavis' / 'visavis.db'}")
+
+
+def _store_url(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"sqlite:///.+|postgresql://.+", value.get_secret_value()):
+        raise ValueError("should be like sqlite:///visavis.db or postgresql://user:password@host/name")
+    return value
+
+
 def _not_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
     # An AfterValidator, unlike min_length, stays silent where an item is already wrong.
     if not value:
@@ -128,6 +140,7 @@ NotEmpty = AfterValidator(_not_empty)
 Proxy = Annotated[str, AfterValidator(_proxy)]
 IceUrl = Annotated[str, AfterValidator(_ice_url)]
 LicenseKey = Annotated[SecretStr, AfterValidator(_license_key)]
+StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 EvenPixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(_even)]
 FolderPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -162,6 +175,9 @@ class ServerSettings(Section):
     trusted_proxies: tuple[Proxy, ...] = setting(
         ("127.0.0.1", "::1"), "Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed."
     )
+    drain_timeout: SecondsOrNone = setting(
+        30.0, "After SIGTERM, how long running calls may go on before they are ended; new ones are refused.", unit="s"
+    )
     shutdown_timeout: Seconds = setting(10.0, "Longest wait for open calls to end when the server stops.", unit="s")
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "Least serious log entries that are kept."
@@ -177,6 +193,12 @@ class LicenseSettings(Section):
     key: LicenseKey = setting(..., "The key that clients send.")
     name: str = setting("", "What the license is called in logs.")
     max_sessions: int | None = setting(None, "Calls at a time with this license; else only the server's limit.", ge=1)
+    allowed_origins: tuple[WebOrigin, ...] = setting(
+        ("*",), "Web origins whose pages may use this license, besides server.allowed_origins; * allows all."
+    )
+    persistence: bool | None = setting(
+        None, "Visitors come back to the session they left; else as the avatar or session.persistence says."
+    )
 
 
 class SessionSettings(Section):
@@ -189,13 +211,51 @@ class SessionSettings(Section):
         ge=1,
         le=10_000,
     )
+    queue_size: int = setting(20, "Visitors who may wait for a slot; 0: nobody waits.", ge=0, le=100_000)
+    queue_timeout: Seconds = setting(60.0, "Longest wait for a slot.", unit="s")
+    prepare_timeout: Seconds = setting(30.0, "Longest wait for an avatar's face and parts.", unit="s")
+    start_timeout: Seconds = setting(120.0, "Ends a call that is not connected so long after it was made.", unit="s")
     media_timeout: Seconds = setting(20.0, "Ends a call whose picture and sound do not come up in time.", unit="s")
     media_lost_timeout: Seconds = setting(10.0, "Ends a call whose media connection is lost for longer.", unit="s")
     max_duration: SecondsOrNone = setting(3600.0, "Ends a call that lasts longer; 0: no limit.", unit="s")
     idle_timeout: SecondsOrNone = setting(300.0, "Ends a call in which nobody says anything; 0: no limit.", unit="s")
+    idle_warning: SecondsOrNone = setting(30.0, "How long before that end the visitor is told; 0: never.", unit="s")
+    idle_question: bool = setting(True, "The avatar then also asks whether the visitor is still there.")
+    control_timeout: SecondsOrNone = setting(
+        15.0,
+        "Ends a call whose language model cannot be reached for so long, or not at the start; 0: calls go on without.",
+        unit="s",
+    )
+    model_may_end: bool = setting(True, "Give the language model a tool to end the conversation.")
+    persistence: bool = setting(False, "Visitors come back to the session they left, where the avatar does not say.")
+    resume_window: Seconds = setting(86_400.0, "How long a session is kept for a visitor who left.", unit="s")
+    reconnect_window: SecondsOrNone = setting(
+        30.0, "How long any session is kept for a client that lost its network; 0: not.", unit="s"
+    )
     tool_timeout: Seconds = setting(
         6.0, "Wait for a client's tool result before the conversation goes on without it.", unit="s"
     )
+
+
+class LimitSettings(Section):
+    """How often one address may try."""
+
+    connects_per_minute: int = setting(120, "Calls that one address may begin in a minute; 0: any number.", ge=0)
+    failures_per_minute: int = setting(
+        10, "Wrong licenses from one address in a minute before it has to wait; 0: any number.", ge=0
+    )
+    token_lifetime: Seconds = setting(3600.0, "Longest life of a client token.", unit="s")
+
+
+class StoreSettings(Section):
+    """Where sessions are recorded and kept."""
+
+    url: StoreUrl = setting(
+        default_store,
+        "Database: sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/NAME (with the extra 'postgres').",
+        shown="SQLite in the user's data folder",
+    )
+    records_days: int = setting(30, "Session records are deleted after so many days; 0: never.", unit="days", ge=0)
 
 
 class IceServerSettings(Section):
@@ -397,6 +457,8 @@ class Settings(Section):
         (), "Licenses; none: a development license for each start, as long as only this machine can reach the server."
     )
     session: SessionSettings = Field(default_factory=SessionSettings)
+    limits: LimitSettings = LimitSettings()
+    store: StoreSettings = Field(default_factory=StoreSettings)
     ice: IceSettings = IceSettings()
     media: MediaSettings = Field(default_factory=MediaSettings)
     avatars: AvatarSettings = AvatarSettings()

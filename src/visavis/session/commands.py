@@ -3,8 +3,10 @@
 They and the events are all that passes between a wire and a session, so that the two could live in different processes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from visavis.conversation.snapshot import Variable
 from visavis.language.ports import Image, Tool
 
 
@@ -78,6 +80,18 @@ class Respond:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVariables:
+    """Set session variables: they stand in for ``{{name}}`` in prompt and greeting. None removes one."""
+
+    values: Mapping[str, Variable | None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """The visitor is still there: the idle time begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptAnswer:
     """The client's WebRTC answer."""
 
@@ -110,6 +124,8 @@ Command = (
     | SendImage
     | ToolResult
     | Respond
+    | SetVariables
+    | KeepAlive
     | AcceptAnswer
     | AcceptOffer
     | AddCandidate

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from visavis.conversation.events import ConversationEvent
+from visavis.conversation.snapshot import Snapshot
 
 
 class Ending(StrEnum):
@@ -12,12 +13,19 @@ class Ending(StrEnum):
     NORMAL = "normal"
     """The visitor left, or the server is going away."""
     SESSION_TIMEOUT = "session_timeout"
-    """The longest allowed time, or the longest allowed silence, has passed."""
+    """The longest allowed time, or the longest allowed silence, has passed; or the start took too long."""
+    NO_SLOT = "no_slot"
+    """No slot became free while the visitor was willing, or allowed, to wait in the queue."""
     MEDIA_FAILED = "media_failed"
     """WebRTC media did not come up, or was lost for too long."""
     CONVERSATION_ENDED = "conversation_ended"
-    """The language model ended the conversation. No model can ask for that, so no session of this server ends so; the
-    wire has its words for it, as clients know it for one of the four reasons of an end."""
+    """The language model ended the conversation."""
+    CONTROL_FAILED = "control_failed"
+    """The avatar's language model could not be reached at the start."""
+    CONTROL_DISCONNECTED = "control_disconnected"
+    """The avatar's language model was lost in the middle, and did not come back."""
+    REPLACED = "replaced"
+    """The visitor goes on with the session in another place."""
     BACKEND_ERROR = "backend_error"
     """A part that the session needs has failed for good."""
 
@@ -34,7 +42,13 @@ class RefusalKind(StrEnum):
     """The account is empty. ``FrontDesk`` keeps no accounts and never says so; a ``Reception`` that does needs it for
     the event that the wire documents, ``conversation.connected.insufficient_balance``."""
     NO_SLOT = "no_slot"
-    """Every slot of the server is taken."""
+    """Every slot of the server is taken, and the queue is full."""
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    """The page's origin may not use this license or token."""
+    RATE_LIMITED = "rate_limited"
+    """Too many attempts from one address."""
+    NO_SESSION_TO_RESUME = "no_session_to_resume"
+    """The session that the visitor wants back is not kept, or not any more."""
     BACKEND_ERROR = "backend_error"
     SHUTTING_DOWN = "shutting_down"
 
@@ -46,6 +60,40 @@ class Refusal(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+
+class SessionState(StrEnum):
+    """Where a session is; in this order, each at most once for each time that the visitor comes."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The session's state, or the visitor's place in the queue (1: next; only with ``QUEUED``), has changed."""
+
+    state: SessionState
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """The session ends with ``ending`` in so many seconds, unless the visitor does something (or ``KeepAlive``)."""
+
+    ending: Ending
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A resumed session's conversation so far. Told once, before ``Created``."""
+
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +130,4 @@ class Ended:
     message: str
 
 
-SessionEvent = Offered | Answered | Created | Ready | Ended | ConversationEvent
+SessionEvent = StateChanged | Expiring | Restored | Offered | Answered | Created | Ready | Ended | ConversationEvent

@@ -22,6 +22,7 @@ class CallRequest:
     """Who wants to talk to whom. ``avatar_id`` wins over ``name``."""
 
     license: str = field(repr=False)
+    """A license key, or a client token."""
     avatar_id: str | None = None
     name: str | None = None
     model: str | None = None
@@ -32,6 +33,8 @@ class CallRequest:
     """The browser's Origin header."""
     address: str = ""
     """The client's IP address."""
+    resume: str | None = field(default=None, repr=False)
+    """The key of an earlier session (``Call.resume_key``) that the visitor wants back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Notice:
 
 
 class Call(Protocol):
-    """An admitted session. It holds a slot until ``events`` has ended or ``leave`` returned."""
+    """An admitted session: it holds a slot or a place in the queue until ``events`` has ended or ``leave`` returned."""
 
     @property
     def id(self) -> str:
@@ -58,6 +61,16 @@ class Call(Protocol):
     @property
     def notice(self) -> Notice | None:
         """Told to the client right after the success event."""
+        ...
+
+    @property
+    def resume_key(self) -> str | None:
+        """With which the visitor can come back to the session; None where it is not kept."""
+        ...
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this is an earlier session that goes on."""
         ...
 
     def events(self) -> AsyncIterator[SessionEvent]:
@@ -77,5 +90,5 @@ class Reception(Protocol):
     """Admits visitors."""
 
     async def admit(self, request: CallRequest) -> Call:
-        """Check the license, choose the avatar, take a slot. Raises ``Refusal``."""
+        """Check the license, choose the avatar, take a slot or a place in the queue. Raises ``Refusal``."""
         ...
