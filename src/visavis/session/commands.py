@@ -80,6 +80,11 @@ class Respond:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Be silent now, and forget what was still to be said."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetVariables:
     """Set session variables: they stand in for ``{{name}}`` in prompt and greeting. None removes one."""
 
@@ -124,6 +129,7 @@ Command = (
     | SendImage
     | ToolResult
     | Respond
+    | Interrupt
     | SetVariables
     | KeepAlive
     | AcceptAnswer
