@@ -16,9 +16,20 @@ from visavis.conversation.events import (
     ToolRequested,
     UserTranscript,
 )
-from visavis.session.events import Answered, Created, Ended, Offered, Ready, SessionEvent
+from visavis.session.events import (
+    Answered,
+    Created,
+    Ended,
+    Expiring,
+    Offered,
+    Ready,
+    Restored,
+    SessionEvent,
+    StateChanged,
+)
 from visavis.session.ports import IceServer, Notice
 from visavis.wire.navtalk.farewell import farewell
+from visavis.wire.navtalk.progress import expiring, restored, state_changed
 from visavis.wire.navtalk.server_messages import (
     AnswerData,
     AnsweredDescription,
@@ -59,13 +70,20 @@ ToolArgumentsForm = Literal["object", "string"]
 _MAX_OPEN_CALLS: Final = 32
 
 
-def success(session_id: str, ice_servers: tuple[IceServer, ...]) -> ConnectedSuccess:
-    """The first message of a call."""
+def success(
+    session_id: str,
+    ice_servers: tuple[IceServer, ...],
+    *,
+    resume_token: str | None = None,
+    resumed: bool | None = None,
+) -> ConnectedSuccess:
+    """The first message of a call; ``resume_token`` and ``resumed`` only for a client that asks for states."""
     entries = [
         IceServerEntry(urls=list(server.urls), username=server.username, credential=server.credential)
         for server in ice_servers
     ]
-    return ConnectedSuccess(data=SuccessData(sessionId=session_id, iceServers=entries))
+    data = SuccessData(sessionId=session_id, iceServers=entries, resumeToken=resume_token, resumed=resumed)
+    return ConnectedSuccess(data=data)
 
 
 def warning(notice: Notice) -> ConnectedWarning:
@@ -78,17 +96,23 @@ class Encoder:
     """Turns one session's events into messages; keeps what was told of tool calls that are still being written.
 
     ``tool_arguments``: the form of a call's arguments in ``data``. ``audio_delta``: also tell the answer's sound.
+    ``states``: also tell what only clients that ask for it are told (``progress``).
     """
 
-    def __init__(self, tool_arguments: ToolArgumentsForm = "object", audio_delta: bool = False) -> None:
+    def __init__(
+        self, tool_arguments: ToolArgumentsForm = "object", audio_delta: bool = False, states: bool = False
+    ) -> None:
         self._tool_arguments: Final = tool_arguments
         self._audio_delta: Final = audio_delta
+        self._states: Final = states
         self._told: Final[dict[str, str]] = {}
         self._event_numbers: Final = count(1)
 
     def encode(self, event: SessionEvent) -> tuple[ServerMessage, ...]:
         """The messages of ``event``, in their order; none for what this client is not told."""
         match event:
+            case StateChanged() | Expiring() | Restored():
+                return self._progress(event) if self._states else ()
             case Offered():
                 return (SignalingOffer(data=OfferData(sdp=OfferedDescription(sdp=event.sdp))),)
             case Answered():
@@ -99,7 +123,7 @@ class Encoder:
             case Ready():
                 return (SessionUpdated(),)
             case Ended():
-                return farewell(event).messages
+                return farewell(event, states=self._states).messages
             case SpeechStarted():
                 return (SpeechMark(type="realtime.input_audio_buffer.speech_started"),)
             case SpeechStopped():
@@ -121,6 +145,16 @@ class Encoder:
             case ToolRequested():
                 return self._tool_call(event)
         assert_never(event)
+
+    def _progress(self, event: StateChanged | Expiring | Restored) -> tuple[ServerMessage, ...]:
+        match event:
+            case StateChanged():
+                message = state_changed(event)
+                return () if message is None else (message,)
+            case Expiring():
+                return (expiring(event),)
+            case Restored():
+                return (restored(event),)
 
     def _arguments(self, call_id: str, delta: str) -> tuple[ServerMessage, ...]:
         if not delta:

@@ -22,6 +22,9 @@ _REFUSALS: Final[dict[RefusalKind, tuple[ClosingType, int]]] = {
     RefusalKind.LICENSE_LIMIT: ("conversation.connected.connection_limit_exceeded", POLICY),
     RefusalKind.NO_CREDIT: ("conversation.connected.insufficient_balance", POLICY),
     RefusalKind.NO_SLOT: ("conversation.connected.gpu_full", TRY_LATER),
+    RefusalKind.ORIGIN_NOT_ALLOWED: ("conversation.connected.fail", POLICY),
+    RefusalKind.RATE_LIMITED: ("conversation.connected.fail", TRY_LATER),
+    RefusalKind.NO_SESSION_TO_RESUME: ("conversation.connected.fail", POLICY),
     RefusalKind.BACKEND_ERROR: ("conversation.connected.backend_error", INTERNAL),
     RefusalKind.SHUTTING_DOWN: ("conversation.connected.fail", TRY_LATER),
 }
@@ -30,7 +33,11 @@ _ENDINGS: Final[dict[Ending, tuple[ClosingType, int]]] = {
     Ending.NORMAL: ("conversation.connected.close", NORMAL),
     Ending.SESSION_TIMEOUT: ("conversation.connected.close", NORMAL),
     Ending.CONVERSATION_ENDED: ("conversation.connected.close", NORMAL),
+    Ending.REPLACED: ("conversation.connected.close", NORMAL),
+    Ending.NO_SLOT: ("conversation.connected.gpu_full", TRY_LATER),
     Ending.MEDIA_FAILED: ("conversation.connected.fail", INTERNAL),
+    Ending.CONTROL_FAILED: ("conversation.connected.backend_error", INTERNAL),
+    Ending.CONTROL_DISCONNECTED: ("conversation.connected.backend_error", INTERNAL),
     Ending.BACKEND_ERROR: ("conversation.connected.backend_error", INTERNAL),
 }
 
@@ -49,21 +56,20 @@ class Farewell:
     reason: str
 
 
-def farewell(cause: Refusal | Ended) -> Farewell:
+def farewell(cause: Refusal | Ended, *, states: bool = False) -> Farewell:
     """What is said and done when a call is refused or has ended.
 
-    Two refusals are told twice: some clients know only the name that an older version gave them.
+    Some events are told twice: some clients know only the name that an older version gave them. ``states``: the client
+    asks for states, and is told the kind of refusal or the ending too.
     """
     text = encodable(cause.message)
     if isinstance(cause, Refusal):
-        kind, code = _REFUSALS[cause.kind]
-        reason = OUT_OF_CREDIT if cause.kind is RefusalKind.NO_CREDIT else cause.kind.value
+        told = cause.kind.value
+        name, code = _REFUSALS[cause.kind]
+        reason = OUT_OF_CREDIT if cause.kind is RefusalKind.NO_CREDIT else told
     else:
-        kind, code = _ENDINGS[cause.ending]
-        reason = cause.ending.value
-    names = (kind, _OLDER_NAMES[kind]) if kind in _OLDER_NAMES else (kind,)
-    return Farewell(tuple(_closing(name, text) for name in names), code, reason)
-
-
-def _closing(kind: ClosingType, text: str) -> ConnectedClosing:
-    return ConnectedClosing(type=kind, message=text, data=ToldData(message=text))
+        reason = told = cause.ending.value
+        name, code = _ENDINGS[cause.ending]
+    names = (name, _OLDER_NAMES[name]) if name in _OLDER_NAMES else (name,)
+    data = ToldData(message=text, code=told if states else None)
+    return Farewell(tuple(ConnectedClosing(type=name, message=text, data=data) for name in names), code, reason)

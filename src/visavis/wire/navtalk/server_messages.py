@@ -32,10 +32,16 @@ class IceServerEntry(_Shape):
 
 
 class SuccessData(_Shape):
-    """Both are required by clients, and not empty."""
+    """``sessionId`` and ``iceServers`` are required by clients, and not empty; the others only for who asks for states.
+
+    ``resumeToken``: with which the visitor can come back, absent where nothing is kept. ``resumed``: whether this is an
+    earlier session that goes on.
+    """
 
     sessionId: Annotated[str, Field(min_length=1)]
     iceServers: Annotated[list[IceServerEntry], Field(min_length=1)]
+    resumeToken: Annotated[str, Field(min_length=1)] | None = None
+    resumed: bool | None = None
 
 
 class ConnectedSuccess(_Message):
@@ -60,10 +66,73 @@ class ConnectedWarning(_Message):
     data: WarningData
 
 
+class StateData(_Shape):
+    """``state``: where the session is. ``name`` to ``percentageLoaded``: the same as a step of the visitor's progress.
+
+    ``queuePosition``: the visitor's place in the queue (1: next), only while there is one.
+    """
+
+    state: Literal["queued", "preparing", "connecting", "connected"]
+    name: Literal["SearchingForDigitalPerson", "DownloadingAssets", "ConnectingToDigitalPerson", "Connected"]
+    currentStep: Annotated[int, Field(ge=1, le=4)]
+    totalSteps: Literal[5] = 5
+    percentageLoaded: Literal[25, 50, 75, 100]
+    queuePosition: Annotated[int, Field(ge=1)] | None = None
+
+
+class ConnectedState(_Message):
+    """The session's state, or the visitor's place in the queue, has changed."""
+
+    type: Literal["conversation.connected.state"] = "conversation.connected.state"
+    data: StateData
+
+
+Reason = Literal["normal", "sessionTimeout", "conversationEnded", "controlDisconnected"]
+"""Why a session ends, in the words of those who write pages."""
+
+
+class ExpiringData(_Shape):
+    """``seconds`` until the session ends with ``reason``."""
+
+    reason: Reason
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    message: str
+
+
+class ConnectedExpiring(_Message):
+    """The session is about to end, unless the visitor does something."""
+
+    type: Literal["conversation.connected.expiring"] = "conversation.connected.expiring"
+    message: str
+    data: ExpiringData
+
+
+class ResumedItem(_Shape):
+    """Something that was said."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class ResumedData(_Shape):
+    """What both sides said, oldest first, and the session's variables."""
+
+    items: list[ResumedItem]
+    variables: dict[str, str | Annotated[float, Field(allow_inf_nan=False)] | int | bool]
+
+
+class ConnectedResumed(_Message):
+    """The conversation so far, of a session that goes on."""
+
+    type: Literal["conversation.connected.resumed"] = "conversation.connected.resumed"
+    data: ResumedData
+
+
 class ToldData(_Shape):
-    """The message again, for clients that look here."""
+    """The message again, for clients that look here; ``code`` (the close reason's word) for who asks for states."""
 
     message: str
+    code: str | None = None
 
 
 ClosingType = Literal[
@@ -258,6 +327,9 @@ class SignalingAnswer(_Message):
 ServerMessage = Annotated[
     ConnectedSuccess
     | ConnectedWarning
+    | ConnectedState
+    | ConnectedExpiring
+    | ConnectedResumed
     | ConnectedClosing
     | SessionCreated
     | SessionUpdated
