@@ -33,6 +33,8 @@ class CallRequest:
     """The browser's Origin header."""
     address: str = ""
     """The client's IP address."""
+    resumable: bool = False
+    """Whether the client knows how to come back to a session."""
     resume: str | None = field(default=None, repr=False)
     """The key of an earlier session (``Call.resume_key``) that the visitor wants back."""
 
@@ -81,8 +83,11 @@ class Call(Protocol):
         """Take a command; in order, without waiting for the work it causes. Ignored after the end."""
         ...
 
-    async def leave(self, ending: Ending = Ending.NORMAL) -> None:
-        """End the session and free everything it holds. Idempotent."""
+    async def leave(self, ending: Ending = Ending.NORMAL, *, lost: bool = False) -> None:
+        """End the session and free everything it holds. Idempotent.
+
+        ``lost``: the client did not hang up; its connection broke, or it could not be told any more.
+        """
         ...
 
 
