@@ -126,6 +126,8 @@ class ScriptedModel:
         finally:
             self.running -= 1
 
+    async def check(self) -> None: ...
+
     async def close(self) -> None: ...
 
 

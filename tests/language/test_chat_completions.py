@@ -665,7 +665,23 @@ async def test_nobody_listens() -> None:
         with pytest.raises(ChatError) as raised:
             await model.check()
         assert raised.value.kind is ChatErrorKind.UNREACHABLE
+        assert error.lost
+        assert raised.value.lost
         await model.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "lost"), [(400, False), (401, True), (403, True), (429, False), (500, False), (503, False)]
+)
+async def test_a_refused_key_is_a_lost_model_and_other_refusals_are_not(
+    chat_server: "ChatServer", model: ChatCompletions, status: int, lost: bool
+) -> None:
+    chat_server.answer(refusal(status, Retry_After="0"))
+    _, error = await failing(model)
+    assert error.lost is lost
+    with pytest.raises(ChatError) as raised:
+        await model.check()
+    assert raised.value.lost is lost
 
 
 async def test_a_server_that_hangs_up_before_the_first_token_is_asked_again(
@@ -859,7 +875,7 @@ async def test_cancelled_streams_free_the_pool(chat_server: "ChatServer") -> Non
     held = model.stream(ASK)
     await anext(held)
     _, error = await failing(model)
-    assert error.kind is ChatErrorKind.TIMEOUT
+    assert error.kind is ChatErrorKind.RATE_LIMITED
     assert "busy" in str(error)
     await held.aclose()
     await model.close()

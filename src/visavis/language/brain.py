@@ -114,6 +114,9 @@ class PersonaBrain:
         for event in await self._answer(request):
             yield event
 
+    async def check(self) -> None:
+        """See ``ChatModel``: it is always there."""
+
     async def close(self) -> None:
         """Stop the encoder, where it still learns. Idempotent."""
         self._closed = True

@@ -87,6 +87,7 @@ class ChatCompletions:
         self._model = model
         self._images = accepts_images
         self._tools = True
+        self._doubted = False
         self._options: dict[str, Any] = {}
         if temperature is not None:
             self._options["temperature"] = temperature
@@ -148,7 +149,9 @@ class ChatCompletions:
         if response.status_code >= 300:
             raise self._diagnosis.status(response, response.text).error
         names = _model_names(response)
-        if names and not any(name == self._model or name.startswith(f"{self._model}:") for name in names):
+        listed = any(name == self._model or name.startswith(f"{self._model}:") for name in names)
+        if names and not listed and not self._doubted:
+            self._doubted = True
             log.warning("the server does not list the language model", server=self._server, model=self._model)
 
     async def close(self) -> None:

@@ -52,23 +52,25 @@ class Diagnosis:
     def connection(self, error: httpx.HTTPError) -> AttemptFailed:
         """A connection that failed. The library's own message may hold the address and is left out."""
         if isinstance(error, httpx.PoolTimeout):
-            return AttemptFailed(ChatError(ChatErrorKind.TIMEOUT, f"all connections to {self._server} are busy"))
+            return AttemptFailed(ChatError(ChatErrorKind.RATE_LIMITED, f"all connections to {self._server} are busy"))
         if isinstance(error, httpx.ConnectTimeout):  # has cost too much time already
-            return AttemptFailed(ChatError(ChatErrorKind.UNREACHABLE, f"{self._server} is not reachable"))
+            return AttemptFailed(ChatError(ChatErrorKind.UNREACHABLE, f"{self._server} is not reachable", lost=True))
         if isinstance(error, httpx.ConnectError | httpx.ProxyError):
             kind, what = ChatErrorKind.UNREACHABLE, "is not reachable"
         elif isinstance(error, httpx.TimeoutException):
             kind, what = ChatErrorKind.TIMEOUT, "took too long"
         else:
             kind, what = ChatErrorKind.BROKEN, "broke the connection"
-        return AttemptFailed(ChatError(kind, f"{self._server} {what} ({type(error).__name__})"), retry=True)
+        lost = kind is not ChatErrorKind.TIMEOUT
+        return AttemptFailed(ChatError(kind, f"{self._server} {what} ({type(error).__name__})", lost=lost), retry=True)
 
     def status(self, response: httpx.Response, detail: str, request: ChatRequest | None = None) -> AttemptFailed:
         """A status of 300 or more; ``detail``: what the server says about it."""
         status = response.status_code
         said = f": {self.clean(detail)}" if detail.strip() else ""
         if status in (401, 403):  # what such an answer says may hold the key, or a part of it
-            return AttemptFailed(ChatError(ChatErrorKind.REJECTED, f"{self._server} refused the API key ({status})"))
+            refused = f"{self._server} refused the API key ({status})"
+            return AttemptFailed(ChatError(ChatErrorKind.REJECTED, refused, lost=True))
         wait = retry_after(response.headers)
         if status == 429:
             error = ChatError(ChatErrorKind.RATE_LIMITED, f"{self._server} asks for fewer requests (429){said}")

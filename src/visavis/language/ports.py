@@ -17,11 +17,16 @@ class ChatErrorKind(StrEnum):
 
 
 class ChatError(Exception):
-    """A language model failed; ``kind`` says how. The message names no secret and is fit for a log."""
+    """A language model failed; ``kind`` says how. The message names no secret and is fit for a log.
 
-    def __init__(self, kind: ChatErrorKind, message: str) -> None:
+    ``lost``: it is the model that may be lost, not one answer: there was no connection, or none that lasted, or the key
+    was refused.
+    """
+
+    def __init__(self, kind: ChatErrorKind, message: str, *, lost: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
+        self.lost = lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,10 @@ class ChatModel(Protocol):
 
         Raises ``ChatError``, also in the middle.
         """
+        ...
+
+    async def check(self) -> None:
+        """Find out, cheaply and in bounded time, whether the model can be reached. Raises ``ChatError``."""
         ...
 
     async def close(self) -> None:
