@@ -29,8 +29,12 @@ _PATTERNS: Final = (
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?=@)"),
 )
 
-# Libraries that tell every packet, request or frame, and the web server's own life; their warnings stay.
-_QUIET: Final = ("aioice", "aiortc", "httpx", "httpcore", "websockets", "asyncio", "multipart", "PIL", "uvicorn.error")
+# Libraries that tell every packet, request or frame, every statement with its values, and the web server's own life;
+# their warnings stay.
+_QUIET: Final = (
+    *("aioice", "aiortc", "httpx", "httpcore", "websockets", "asyncio", "multipart", "PIL", "uvicorn.error"),
+    *("aiosqlite", "alembic", "sqlalchemy"),
+)
 
 
 def bind_session(session_id: str) -> None:
