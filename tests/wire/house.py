@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from visavis.session.commands import Command
 from visavis.session.events import Created, Ended, Ending, Offered, Ready, SessionEvent
+from visavis.session.license import License, Licenses
 from visavis.session.ports import CallRequest, IceServer, Notice
 from visavis.wire.navtalk.endpoint import PATH, navtalk_router
 from visavis.wire.navtalk.settings import NavtalkSettings, uvicorn_options
@@ -26,8 +27,16 @@ LICENSE = "sk_test_4f9d2c7b81"
 class ScriptedCall:
     """A call whose session the test plays."""
 
-    def __init__(self, ice_servers: tuple[IceServer, ...], notice: Notice | None) -> None:
+    def __init__(
+        self,
+        ice_servers: tuple[IceServer, ...],
+        notice: Notice | None,
+        resume_key: str | None = None,
+        resumed: bool = False,
+    ) -> None:
         self.id = "session-1"
+        self.resume_key = resume_key
+        self.resumed = resumed
         self.ice_servers = ice_servers
         self.notice = notice
         self.commands: list[Command] = []
@@ -35,6 +44,7 @@ class ScriptedCall:
         self.told: asyncio.Queue[SessionEvent | Exception] = asyncio.Queue()
         self.left = asyncio.Event()
         self.leaves = 0
+        self.lost: bool | None = None
         self.broken: Exception | None = None
 
     async def events(self) -> AsyncIterator[SessionEvent]:
@@ -53,8 +63,9 @@ class ScriptedCall:
             self.commands.append(command)
             self.arrived.notify_all()
 
-    async def leave(self, ending: Ending = Ending.NORMAL) -> None:
+    async def leave(self, ending: Ending = Ending.NORMAL, *, lost: bool = False) -> None:
         self.leaves += 1
+        self.lost = lost
         self.left.set()
 
     def tell(self, *events: SessionEvent) -> None:
@@ -88,6 +99,11 @@ class ScriptedReception:
             IceServer(("stun:stun.example.org:3478",)),
             IceServer(("turn:turn.example.org:3478",), "user", "word"),
         )
+        self.resume_key: str | None = None
+        self.resumed = False
+        self.queue = False
+        """Whether calls open only when the test says so."""
+        self.calls_made: type[ScriptedCall] = ScriptedCall
         self.delay = 0.0
 
     async def admit(self, request: CallRequest) -> ScriptedCall:
@@ -95,8 +111,9 @@ class ScriptedReception:
         await asyncio.sleep(self.delay)
         if self.refusal is not None:
             raise self.refusal
-        call = ScriptedCall(self.ice_servers, self.notice)
-        call.open()
+        call = self.calls_made(self.ice_servers, self.notice, self.resume_key, self.resumed)
+        if not self.queue:
+            call.open()
         self.calls.append(call)
         return call
 
@@ -142,8 +159,13 @@ class Directory:
 
 
 class OneLicense:
-    def authorize(self, key: str) -> object | None:
+    """The only license there is; it may see everyone."""
+
+    def authorize(self, key: str) -> "OneLicense | None":
         return self if key == LICENSE else None
+
+    def may_see(self, avatar_id: str) -> bool:
+        return True
 
 
 class House:
@@ -199,7 +221,7 @@ async def open_house(
     settings = settings or NavtalkSettings()
     reception, directory, registry = ScriptedReception(), Directory(list(entries)), CollectorRegistry()
     app = FastAPI()
-    app.include_router(navtalk_router(reception, settings, directory, OneLicense(), registry))
+    app.include_router(navtalk_router(reception, settings, directory, Licenses([License(LICENSE)]), registry))
     options = {**uvicorn_options(settings), "log_config": None, "lifespan": "off", **uvicorn_settings}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _Server(uvicorn.Config(app, timeout_graceful_shutdown=5, **options))

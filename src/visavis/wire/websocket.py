@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol, with two bounds that it lacks."""
+"""uvicorn's WebSocket protocol, with two bounds that it lacks, and a word for a connection that was lost."""
 
 import asyncio
 from asyncio.transports import BaseTransport
@@ -20,6 +20,9 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     in which every session stands still. Here a read gives 4 KiB, 3 ms of work. (TLS connections and other event loops
     have no such setting; TLS belongs to a proxy in front.) And a client that reads nothing would keep a closed
     connection's unsent bytes, and with them the socket, for as long as it likes; here it is cut off.
+
+    uvicorn also tells a connection that broke as it tells a close without a code (1005); here it is 1006 (RFC 6455
+    §7.1.5).
     """
 
     _linger: asyncio.TimerHandle | None = None
@@ -35,6 +38,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if self._linger is not None:
             self._linger.cancel()
         self._linger = None
+        # Behind the client's close, if there was one, and before what uvicorn says: the first one counts.
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
         super().connection_lost(exc)
 
     async def run_asgi(self) -> None:

@@ -19,9 +19,12 @@ from visavis.session.commands import (
     ClearAudio,
     CommitAudio,
     Configure,
+    Interrupt,
+    KeepAlive,
     Respond,
     SendImage,
     SendText,
+    SetVariables,
     ToolResult,
 )
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
@@ -224,6 +227,22 @@ def picture(width: int = 8, height: int = 6, suffix: str = ".jpg") -> bytes:
         ({"type": "realtime.input_text", "data": {"content": "Hello."}}, (SendText("Hello.", reply=True),)),
         ({"type": "input_text", "text": "Hello.", "reply": 0}, (SendText("Hello.", reply=False),)),
         ({"type": "input_text", "text": " "}, ()),
+        # Also by clients that are not NavTalk's
+        ({"type": "realtime.response.cancel"}, (Interrupt(),)),
+        ({"type": "response.cancel", "data": {"response_id": "r1"}}, (Interrupt(),)),
+        ({"type": "realtime.session.keep_alive"}, (KeepAlive(),)),
+        ({"type": "session.keep_alive", "data": {}}, (KeepAlive(),)),
+        (
+            {
+                "type": "realtime.session.variables",
+                "data": {
+                    "variables": {"name": "Ann", "_x1": 2, "ratio": 0.5, "member": True, "old": None, "empty": ""}
+                },
+            },
+            (SetVariables({"name": "Ann", "_x1": 2, "ratio": 0.5, "member": True, "old": None, "empty": ""}),),
+        ),
+        ({"type": "session.variables", "variables": {"x" * 64: "é" * 2048}}, (SetVariables({"x" * 64: "é" * 2048}),)),
+        ({"type": "session.variables", "variables": {}}, ()),
         # l
         (
             {
@@ -285,7 +304,7 @@ def test_every_form_of_a_message_is_understood(message: Any, expected: tuple[Any
     assert commands(message) == expected
 
 
-@pytest.mark.parametrize("kind", ["response.cancel", "ping", "", "realtime.", "REALTIME.INPUT_TEXT", "data"])
+@pytest.mark.parametrize("kind", ["response.stop", "ping", "", "realtime.", "REALTIME.INPUT_TEXT", "data"])
 def test_unknown_types_are_passed_over(kind: str) -> None:
     decoded = decode(json.dumps({"type": kind, "data": {"content": 5}}))
     assert (decoded.type, decoded.commands, decoded.flaws) == (UNKNOWN, (), ())
@@ -343,6 +362,10 @@ def test_unknown_types_are_passed_over(kind: str) -> None:
             '{"type":"webrtc.signaling.iceCandidate","data":{"candidate":{"candidate":"x","sdpMLineIndex":-1}}}',
             BadKind.BAD_SHAPE,
         ),
+        ('{"type":"realtime.session.variables"}', BadKind.BAD_SHAPE),
+        ('{"type":"realtime.session.variables","data":{"variables":null}}', BadKind.BAD_SHAPE),
+        ('{"type":"realtime.session.variables","data":{"variables":["x"]}}', BadKind.BAD_SHAPE),
+        (json.dumps({"type": "session.variables", "variables": {f"v{n}": n for n in range(65)}}), BadKind.BAD_SHAPE),
     ],
 )
 def test_what_cannot_be_used_is_named(text: str, kind: BadKind) -> None:
@@ -384,6 +407,31 @@ def test_a_broken_tool_does_not_take_the_others_with_it() -> None:
     decoded = decode(json.dumps({"type": "realtime.input_function_call", "data": {"content": json.dumps(tools)}}))
     assert decoded.commands == (Configure(tools=(WEATHER,), extend_tools=True),)
     assert decoded.flaws == (BadKind.BAD_TOOL,) * 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"": 1},
+        {"1x": 1},
+        {"a-b": 1},
+        {"naïve": 1},
+        {"x\n": 1},
+        {"x" * 65: 1},
+        {"x": []},
+        {"x": {"y": 1}},
+        {"x": "é" * 2049},
+    ],
+)
+def test_a_broken_variable_does_not_take_the_others_with_it(bad: dict[str, Any]) -> None:
+    sent = {"type": "realtime.session.variables", "data": {"variables": {"before": "1", **bad, "after": True}}}
+    decoded = decode(json.dumps(sent))
+    assert decoded.commands == (SetVariables({"before": "1", "after": True}),)
+    assert decoded.flaws == (BadKind.BAD_VARIABLE,)
+    [command] = decoded.commands
+    assert isinstance(command, SetVariables)
+    assert command.values["after"] is True
+    assert decode(json.dumps({"type": "session.variables", "variables": bad})).commands == ()
 
 
 def test_texts_have_a_largest_length() -> None:

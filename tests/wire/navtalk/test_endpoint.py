@@ -3,21 +3,24 @@
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 import websockets
 
-from tests.wire.house import LICENSE, heard, heard_until_closed, open_house, opened, say, until
+from tests.wire.house import LICENSE, ScriptedCall, heard, heard_until_closed, open_house, opened, say, until
 from visavis.conversation.events import AnswerAudioDone, AnswerDelta, AnswerDone, SpeechStarted, UserTranscript
 from visavis.session.commands import (
     AcceptAnswer,
     AddCandidate,
     AddMessage,
     AppendAudio,
+    Command,
     Configure,
     Respond,
+    SetVariables,
 )
-from visavis.session.events import Ended, Ending, Refusal, RefusalKind
+from visavis.session.events import Ended, Ending, Refusal, RefusalKind, SessionEvent
 from visavis.session.ports import CallRequest, Notice
 from visavis.wire.navtalk.settings import NavtalkSettings
 from visavis.wire.redaction import redact_logs
@@ -68,6 +71,10 @@ async def test_a_warning_follows_the_success() -> None:
             CallRequest("a", name="M", voice="sage", prompt="Be brief."),
         ),
         ("name=&avatarId=", CallRequest("")),
+        ("token=t&avatarId=7", CallRequest("t", avatar_id="7")),
+        ("license=a&token=t&name=M", CallRequest("a", name="M")),
+        ("license=a&name=M&states=1&resume=k%2B1", CallRequest("a", name="M", resumable=True, resume="k+1")),
+        ("license=a&name=M&states=0&resume=", CallRequest("a", name="M")),
     ],
 )
 async def test_the_query_says_who_calls_whom(query: str, expected: CallRequest) -> None:
@@ -76,7 +83,7 @@ async def test_the_query_says_who_calls_whom(query: str, expected: CallRequest) 
             await opened(client)
         request = house.reception.requests[0]
         assert request.address == "127.0.0.1"
-        fields = ("license", "avatar_id", "name", "model", "voice", "prompt")
+        fields = ("license", "avatar_id", "name", "model", "voice", "prompt", "resumable", "resume")
         assert [getattr(request, name) for name in fields] == [getattr(expected, name) for name in fields]
 
 
@@ -101,6 +108,9 @@ async def test_a_slash_at_the_end_of_the_path_is_taken() -> None:
         (RefusalKind.NO_SLOT, ["conversation.connected.gpu_full", "realtime.session.gpu_full"], 1013, None),
         (RefusalKind.BACKEND_ERROR, ["conversation.connected.backend_error"], 1011, None),
         (RefusalKind.SHUTTING_DOWN, ["conversation.connected.fail"], 1013, None),
+        (RefusalKind.ORIGIN_NOT_ALLOWED, ["conversation.connected.fail"], 1008, None),
+        (RefusalKind.RATE_LIMITED, ["conversation.connected.fail"], 1013, None),
+        (RefusalKind.NO_SESSION_TO_RESUME, ["conversation.connected.fail"], 1008, None),
     ],
 )
 async def test_a_refusal_is_told_before_the_close(
@@ -139,23 +149,29 @@ async def test_only_pages_of_allowed_origins_may_call(origin: str | None, admitt
             if admitted:
                 await opened(client)
             else:
-                messages, code, _ = await heard_until_closed(client)
+                messages, code, reason = await heard_until_closed(client)
                 assert [message["type"] for message in messages] == ["conversation.connected.fail"]
-                assert code == 1008
+                assert (code, reason) == (1008, "origin_not_allowed")
         assert len(house.reception.requests) == admitted
 
 
 @pytest.mark.parametrize(
-    ("ending", "kind", "code"),
+    ("ending", "kinds", "code"),
     [
-        (Ending.NORMAL, "conversation.connected.close", 1000),
-        (Ending.SESSION_TIMEOUT, "conversation.connected.close", 1000),
-        (Ending.CONVERSATION_ENDED, "conversation.connected.close", 1000),
-        (Ending.MEDIA_FAILED, "conversation.connected.fail", 1011),
-        (Ending.BACKEND_ERROR, "conversation.connected.backend_error", 1011),
+        (Ending.NORMAL, ["conversation.connected.close"], 1000),
+        (Ending.SESSION_TIMEOUT, ["conversation.connected.close"], 1000),
+        (Ending.CONVERSATION_ENDED, ["conversation.connected.close"], 1000),
+        (Ending.REPLACED, ["conversation.connected.close"], 1000),
+        (Ending.NO_SLOT, ["conversation.connected.gpu_full", "realtime.session.gpu_full"], 1013),
+        (Ending.MEDIA_FAILED, ["conversation.connected.fail"], 1011),
+        (Ending.CONTROL_FAILED, ["conversation.connected.backend_error"], 1011),
+        (Ending.CONTROL_DISCONNECTED, ["conversation.connected.backend_error"], 1011),
+        (Ending.BACKEND_ERROR, ["conversation.connected.backend_error"], 1011),
     ],
 )
-async def test_an_ending_is_told_after_all_else_and_the_socket_closed(ending: Ending, kind: str, code: int) -> None:
+async def test_an_ending_is_told_after_all_else_and_the_socket_closed(
+    ending: Ending, kinds: list[str], code: int
+) -> None:
     async with open_house() as house, house.call() as client:
         await opened(client)
         call = house.reception.calls[0]
@@ -164,7 +180,7 @@ async def test_an_ending_is_told_after_all_else_and_the_socket_closed(ending: En
         assert [message["type"] for message in messages] == [
             "realtime.response.audio_transcript.done",
             "realtime.response.audio.done",
-            kind,
+            *kinds,
         ]
         assert messages[-1]["message"] == messages[-1]["data"]["message"] == "It is over."
         assert (closed, reason) == (code, ending.value)
@@ -172,23 +188,87 @@ async def test_an_ending_is_told_after_all_else_and_the_socket_closed(ending: En
             await call.left.wait()
 
 
-async def test_a_client_that_hangs_up_is_left() -> None:
+@pytest.mark.parametrize(
+    ("code", "lost"), [(1000, False), (1001, False), (1005, False), (1011, True), (1006, True), (4000, True)]
+)
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_client_that_goes_is_left_at_once_and_the_call_told_how(code: int, lost: bool, waiting: bool) -> None:
     async with open_house() as house:
-        async with house.call() as client:
+        house.reception.queue = waiting
+        client = await house.call()
+        if waiting:
+            assert (await heard(client))["type"] == "conversation.connected.success"
+        else:
             await opened(client)
+        if code == 1006:
+            client.transport.abort()
+        elif code == 1005:
+            # A close frame without a code, as a browser's close() sends it.
+            client.transport.write(b"\x88\x80\0\0\0\0")
+        else:
+            await client.close(code)
         call = house.reception.calls[0]
         async with asyncio.timeout(5):
             await call.left.wait()
-        assert call.leaves == 1
+        assert (call.leaves, call.lost) == (1, lost)
+        await until(lambda: house.count("closed_total", cause="lost" if lost else "left") == 1)
+        client.transport.abort()
 
 
-async def test_a_client_that_vanishes_is_left() -> None:
+async def test_a_client_that_hangs_up_before_all_it_said_is_read_has_hung_up() -> None:
+    class Busy(ScriptedCall):
+        async def handle(self, command: Command) -> None:
+            await asyncio.sleep(0.3)
+
     async with open_house() as house:
+        house.reception.calls_made = Busy
+        client = await house.call()
+        await opened(client)
+        call = house.reception.calls[0]
+        # In one packet, so that telling finds the connection closed while the command is still carried out.
+        said = b'{"type":"response.cancel"}'
+        client.transport.write(
+            b"\x81" + bytes([0x80 | len(said)]) + bytes(4) + said + b"\x88\x82" + bytes(4) + b"\x03\xe8"
+        )
+        while not call.left.is_set():
+            call.tell(AnswerDelta("r1", "and "))
+            await asyncio.sleep(0.01)
+        assert call.lost is False
+        client.transport.abort()
+
+
+async def test_a_session_whose_events_end_with_their_reader_learns_first_how_it_was_left() -> None:
+    class Session(ScriptedCall):
+        async def events(self) -> AsyncIterator[SessionEvent]:
+            try:
+                async for event in super().events():
+                    yield event
+            finally:
+                if not self.left.is_set():
+                    await self.leave()
+
+    async with open_house() as house:
+        house.reception.calls_made = Session
         client = await house.call()
         await opened(client)
         client.transport.abort()
+        call = house.reception.calls[0]
         async with asyncio.timeout(5):
-            await house.reception.calls[0].left.wait()
+            await call.left.wait()
+        assert call.lost is True
+
+
+async def test_commands_reach_a_session_that_waits() -> None:
+    async with open_house() as house:
+        house.reception.queue = True
+        async with house.call() as client:
+            assert (await heard(client))["type"] == "conversation.connected.success"
+            await say(client, "realtime.input_config", {"content": json.dumps({"prompt": "Be brief."})})
+            await say(client, "realtime.session.variables", {"variables": {"name": "Ann"}})
+            call = house.reception.calls[0]
+            assert await call.wait_for(2) == [Configure(prompt="Be brief."), SetVariables({"name": "Ann"})]
+            call.open()
+            assert (await heard(client))["type"] == "webrtc.signaling.offer"
 
 
 async def test_what_a_client_says_reaches_the_session_in_order() -> None:
@@ -272,6 +352,6 @@ async def test_calls_leave_nothing_behind() -> None:
         await until(lambda: house.open_sockets() == 0)
         assert all(call.leaves == 1 for call in house.reception.calls)
         assert not {name for name in (task.get_name() for task in asyncio.all_tasks()) if name.startswith("wire-")}
-        assert house.count("connections") == 0
+        await until(lambda: house.count("connections") == 0)
         assert house.count("closed_total", cause="normal") == 10
         assert house.count("closed_total", cause="left") == 10

@@ -10,7 +10,22 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from visavis.conversation import events as said
-from visavis.session.events import Answered, Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind
+from visavis.conversation.snapshot import Snapshot
+from visavis.language.ports import ChatMessage
+from visavis.session.events import (
+    Answered,
+    Created,
+    Ended,
+    Ending,
+    Expiring,
+    Offered,
+    Ready,
+    Refusal,
+    RefusalKind,
+    Restored,
+    SessionState,
+    StateChanged,
+)
 from visavis.session.ports import IceServer, Notice
 from visavis.wire.navtalk.bad_message import BadMessage
 from visavis.wire.navtalk.client_messages import CLIENT_TYPES
@@ -52,6 +67,7 @@ NAMES = [
     "parameters",
     "properties",
     "function",
+    "variables",
 ]
 VALUES = (
     *CLIENT_TYPES,
@@ -109,6 +125,11 @@ tools = st.lists(
     max_size=3,
 )
 configuration = st.fixed_dictionaries({}, optional={"voice": names, "prompt": words, "tools": tools})
+variables = st.dictionaries(
+    names.map(lambda name: "v" + name),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9) | words,
+    max_size=5,
+)
 replies = st.fixed_dictionaries({}, optional={"reply": st.sampled_from([0, 1])})
 descriptions = st.fixed_dictionaries({"type": st.just("answer"), "sdp": words})
 texts = st.lists(st.fixed_dictionaries({"type": st.just("input_text"), "text": words}), min_size=1, max_size=3)
@@ -129,6 +150,9 @@ def fields(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         "input_audio_buffer.clear": st.just({}),
         "conversation.item.create": item.map(lambda given: {"item": given}),
         "response.create": st.just({}),
+        "response.cancel": st.just({}),
+        "session.keep_alive": st.just({}),
+        "session.variables": variables.map(lambda given: {"variables": given}),
         "function_call_output": st.builds(lambda given, call: {**given, "call_id": call}, with_reply, names),
         "input_text": with_reply,
         "input_image": with_reply,
@@ -164,7 +188,18 @@ def test_a_message_means_the_same_however_it_is_wrapped(sent: tuple[str, dict[st
 
 identities = st.text("abc_0123", min_size=1, max_size=8)
 free = st.text(max_size=30)
+remembered = st.builds(
+    Snapshot,
+    st.lists(
+        st.builds(ChatMessage, st.sampled_from(["user", "assistant", "tool"]), free),
+        max_size=4,
+    ).map(tuple),
+    variables.map(lambda given: {name: value for name, value in given.items() if value is not None}),
+)
 spoken = st.one_of(
+    st.builds(StateChanged, st.sampled_from(SessionState), st.none() | st.integers(0, 300)),
+    st.builds(Expiring, st.sampled_from(Ending), st.floats(0, 1e6), free),
+    st.builds(Restored, remembered),
     st.builds(Offered, free),
     st.builds(Answered, free),
     st.builds(Created, identities),
@@ -186,6 +221,20 @@ spoken = st.one_of(
 # What each known client reads of each message: the path to it, and the type that it must have there.
 READ_BY_CLIENTS: dict[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
     "conversation.connected.success": (("data.sessionId", str), ("data.iceServers", list)),
+    "conversation.connected.state": (
+        ("data.state", str),
+        ("data.name", str),
+        ("data.currentStep", int),
+        ("data.totalSteps", int),
+        ("data.percentageLoaded", int),
+    ),
+    "conversation.connected.expiring": (
+        ("message", str),
+        ("data.reason", str),
+        ("data.seconds", (int, float)),
+        ("data.message", str),
+    ),
+    "conversation.connected.resumed": (("data.items", list), ("data.variables", dict)),
     "conversation.connected.warning": (("message", str), ("data.message", str), ("data.avatarId", str)),
     **dict.fromkeys(
         (
@@ -242,6 +291,13 @@ READ_BY_CLIENTS: dict[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
     "webrtc.signaling.answer": (("data.sdp.type", str), ("data.sdp.sdp", str), ("sdp.type", str), ("sdp.sdp", str)),
 }
 
+ASKED_FOR = (
+    "conversation.connected.state",
+    "conversation.connected.expiring",
+    "conversation.connected.resumed",
+)
+"""What only clients that ask for states are told."""
+
 server_union: TypeAdapter[ServerMessage] = TypeAdapter(ServerMessage)
 
 
@@ -261,12 +317,12 @@ def check(message: ServerMessage) -> str:
 
 
 @settings(max_examples=300)
-@given(st.lists(spoken, max_size=6), st.sampled_from(["object", "string"]), st.booleans())
-def test_every_message_can_be_read_by_every_client(told: list[Any], form: Any, audio_delta: bool) -> None:
-    encoder = Encoder(form, audio_delta)
+@given(st.lists(spoken, max_size=6), st.sampled_from(["object", "string"]), st.booleans(), st.booleans())
+def test_every_message_can_be_read_by_every_client(told: list[Any], form: Any, audio_delta: bool, states: bool) -> None:
+    encoder = Encoder(form, audio_delta, states)
     for event in told:
         for message in encoder.encode(event):
-            check(message)
+            assert check(message) not in ASKED_FOR or states
 
 
 servers = st.builds(
@@ -291,15 +347,20 @@ def test_the_first_messages_can_be_read_by_every_client(
 
 def test_every_refusal_and_ending_can_be_read_and_fits_a_close_frame() -> None:
     told = set()
-    for cause in (*(Refusal(kind, "No.") for kind in RefusalKind), *(Ended(ending, "Over.") for ending in Ending)):
+    causes = (*(Refusal(kind, "No.") for kind in RefusalKind), *(Ended(ending, "Over.") for ending in Ending))
+    for cause in causes:
         last = farewell(cause)
         told |= {check(message) for message in last.messages}
+        kind = cause.kind if isinstance(cause, Refusal) else cause.ending
+        assert all(message.data.code is None for message in last.messages)
+        assert all(message.data.code == kind.value for message in farewell(cause, states=True).messages)
         assert last.messages
         assert last.code in (1000, 1008, 1011, 1013)
         assert len(last.reason.encode()) <= 123
     assert told == {kind for kind in READ_BY_CLIENTS if kind.startswith(("conversation.", "realtime.session."))} - {
         "conversation.connected.success",
         "conversation.connected.warning",
+        *ASKED_FOR,
         "realtime.session.created",
         "realtime.session.updated",
     }

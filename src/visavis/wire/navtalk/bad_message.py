@@ -22,6 +22,8 @@ class BadKind(StrEnum):
     """Half a sample at the end, which was left out."""
     BAD_TOOL = "bad_tool"
     """A tool's definition is unusable; the other tools of the message are taken."""
+    BAD_VARIABLE = "bad_variable"
+    """A variable's name or value is unusable; the other variables of the message are taken."""
     BAD_IMAGE = "bad_image"
     """Not a JPEG, PNG or WebP picture, or too large a one."""
 

@@ -13,6 +13,10 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
     StringConstraints,
     Tag,
     TypeAdapter,
@@ -21,12 +25,19 @@ from pydantic import (
     model_validator,
 )
 
+from visavis.conversation.snapshot import Variable
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
 from visavis.wire.navtalk.content import ContentPart, content_parts
 from visavis.wire.navtalk.json_text import parse_json
 from visavis.wire.navtalk.text import MAX_TEXT
 
 MAX_TOOLS: Final = 128
+
+MAX_VARIABLES: Final = 64
+"""Variables in one message."""
+
+MAX_VARIABLE_BYTES: Final = 4096
+"""UTF-8 bytes of a variable's text."""
 
 PREFIX: Final = "realtime."
 
@@ -194,6 +205,12 @@ class ResponseCreate(_Part):
     type: Literal["response.create"]
 
 
+class ResponseCancel(_Part):
+    """Be silent now."""
+
+    type: Literal["response.cancel"]
+
+
 class FunctionCallOutput(_Part):
     """A tool's result in the documentation's own form; answered unless ``reply`` is 0."""
 
@@ -217,6 +234,33 @@ class InputImage(_Part):
     type: Literal["input_image"]
     image: str = Field(validation_alias=AliasChoices("content", "image", "image_url"))
     reply: Reply = False
+
+
+class SessionKeepAlive(_Part):
+    """The visitor is still there."""
+
+    type: Literal["session.keep_alive"]
+
+
+class SessionVariables(_Part):
+    """Values for the session's variables; null removes one."""
+
+    type: Literal["session.variables"]
+    variables: Annotated[dict[str, Any], Field(max_length=MAX_VARIABLES)]
+
+
+class VariableSetting(_Part):
+    """One of them."""
+
+    name: Annotated[str, StringConstraints(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\z")]
+    value: StrictStr | StrictBool | StrictInt | StrictFloat | None
+
+    @field_validator("value")
+    @classmethod
+    def _bounded(cls, value: Variable | None) -> Variable | None:
+        if isinstance(value, str) and len(value.encode()) > MAX_VARIABLE_BYTES:
+            raise ValueError("too long")
+        return value
 
 
 class SignalingDescription(_Part):
@@ -259,9 +303,12 @@ ClientMessage = Annotated[
     | AudioMark
     | ItemCreate
     | ResponseCreate
+    | ResponseCancel
     | FunctionCallOutput
     | InputText
     | InputImage
+    | SessionKeepAlive
+    | SessionVariables
     | SignalingDescription
     | SignalingCandidate,
     Field(discriminator="type"),
@@ -277,9 +324,12 @@ CLIENT_TYPES: Final = frozenset(
         "input_audio_buffer.clear",
         "conversation.item.create",
         "response.create",
+        "response.cancel",
         "function_call_output",
         "input_text",
         "input_image",
+        "session.keep_alive",
+        "session.variables",
         "webrtc.signaling.answer",
         "webrtc.signaling.offer",
         "webrtc.signaling.iceCandidate",

@@ -14,7 +14,7 @@ from visavis.wire.navtalk.farewell import POLICY, Farewell, farewell
 from visavis.wire.navtalk.inbox import Inbox
 from visavis.wire.navtalk.metrics import WireMetrics
 from visavis.wire.navtalk.outbox import Outbox, OutboxFull
-from visavis.wire.navtalk.server_messages import ServerMessage
+from visavis.wire.navtalk.server_messages import ConnectedSuccess, ServerMessage
 from visavis.wire.navtalk.settings import NavtalkSettings
 
 _log: Final = structlog.get_logger(__name__)
@@ -23,6 +23,14 @@ TRANSPARENCY: Final = "transparency"
 """The model whose calls only say the sound that is pushed."""
 
 _SLOW_READER: Final = "slow_reader"
+_LEFT: Final = "left"
+_LOST: Final = "lost"
+
+_HUNG_UP: Final = (1000, 1001, 1005)
+"""Close codes of a client that leaves for good: normal, a page that goes away, none given (RFC 6455 §7.4.1)."""
+
+_LAST_READ: Final = 1.0
+"""Seconds in which reading finds out how the client left, after writing has found that it did."""
 
 _TROUBLE: Final = "Something went wrong on the server. Please call again."
 
@@ -31,8 +39,11 @@ class Connection:
     """Carries one call over one WebSocket.
 
     Three tasks: one reads, one hands over what waits for pictures, one follows the session's events; and the
-    connection itself is the only one that writes. Whatever ends first ends all: the client's leaving, the session's
-    end, a client that reads too slowly. The call is left in every case.
+    connection itself is the only one that writes. Whatever ends first ends all: the client's leaving (also while its
+    session waits in the queue), the session's end, a client that reads too slowly. The call is left in every case, and
+    told whether the client hung up or was lost.
+
+    ``states``: the client is also told what clients written for NavTalk do not know (``progress``).
     """
 
     def __init__(
@@ -42,14 +53,18 @@ class Connection:
         settings: NavtalkSettings,
         metrics: WireMetrics,
         threads: asyncio.Semaphore,
+        *,
+        states: bool = False,
     ) -> None:
         self._socket: Final = socket
         self._reception: Final = reception
         self._settings: Final = settings
         self._metrics: Final = metrics
         self._threads: Final = threads
+        self._states: Final = states
         self._outbox: Final = Outbox(settings.outbox_size)
-        self._cause = "left"
+        self._cause: str | None = None
+        self._lost = True
 
     async def run(self, request: CallRequest) -> None:
         """Serve the client; returns when the socket is closed and the call left."""
@@ -60,7 +75,7 @@ class Connection:
             except Refusal as refusal:
                 self._metrics.calls.labels(refusal.kind.value).inc()
                 _log.debug("call refused", kind=refusal.kind.value, address=request.address)
-                await self._say_farewell(farewell(refusal))
+                await self._say_farewell(farewell(refusal, states=self._states))
                 return
             self._metrics.calls.labels("admitted").inc()
             with structlog.contextvars.bound_contextvars(session=call.id):
@@ -70,7 +85,7 @@ class Connection:
         """The call. Raises ``Refusal``, also for what the reception did not foresee."""
         allowed = self._settings.allowed_origins
         if request.origin is not None and "*" not in allowed and request.origin not in allowed:
-            raise Refusal(RefusalKind.BAD_REQUEST, "This page may not call here: its origin is not allowed.")
+            raise Refusal(RefusalKind.ORIGIN_NOT_ALLOWED, "This page may not call here: its origin is not allowed.")
         try:
             async with asyncio.timeout(self._settings.admit_timeout):
                 return await self._reception.admit(request)
@@ -87,37 +102,38 @@ class Connection:
         inbox = Inbox(call, self._settings, self._metrics, self._threads, passthrough)
         reading = asyncio.create_task(self._read(inbox), name="wire-read")
         writing = asyncio.create_task(self._write(), name="wire-write")
-        tasks = [
-            reading,
-            writing,
-            asyncio.create_task(self._follow(call), name="wire-follow"),
-            asyncio.create_task(inbox.run_lane(), name="wire-lane"),
-        ]
+        following = asyncio.create_task(self._follow(call), name="wire-follow")
+        tasks = [reading, writing, asyncio.create_task(inbox.run_lane(), name="wire-lane")]
         try:
             await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception):
-                    _log.error("connection failed", exc_info=result)
+            cause = self._cause or _LOST
+            await self._stop(tasks)
+            # Before its events are given up, which would be an end too, but one that says nothing.
             await self._leave(call)
-            self._metrics.closed.labels(self._cause).inc()
-            _log.info("connection over", cause=self._cause)
+            await self._stop([following])
+            self._metrics.closed.labels(cause).inc()
+            _log.info("connection over", cause=cause)
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                _log.error("connection failed", exc_info=result)
 
     async def _read(self, inbox: Inbox) -> None:
         """Take the client's messages until it is gone."""
-        while True:
-            frame = await self._socket.receive()
-            if frame["type"] == "websocket.disconnect":
-                return
+        while (frame := await self._socket.receive())["type"] != "websocket.disconnect":
             await inbox.take(frame)
+        self._lost = frame.get("code") not in _HUNG_UP
+        self._cause = self._cause or (_LOST if self._lost else _LEFT)
 
     async def _follow(self, call: Call) -> None:
         """Queue what every call begins with and what the session tells; an end without a word is told as a failure."""
-        encoder = Encoder(self._settings.tool_arguments, self._settings.audio_delta)
+        encoder = Encoder(self._settings.tool_arguments, self._settings.audio_delta, self._states)
         try:
-            self._outbox.put(success(call.id, call.ice_servers))
+            self._outbox.put(self._success(call))
             if call.notice is not None:
                 self._outbox.put(warning(call.notice))
             async for event in call.events():
@@ -133,9 +149,14 @@ class Connection:
         if self._outbox.farewell is None:
             self._finish(Ended(Ending.BACKEND_ERROR, _TROUBLE))
 
+    def _success(self, call: Call) -> ConnectedSuccess:
+        if not self._states:
+            return success(call.id, call.ice_servers)
+        return success(call.id, call.ice_servers, resume_token=call.resume_key, resumed=call.resumed)
+
     def _finish(self, ended: Ended) -> None:
         self._cause = ended.ending.value
-        self._outbox.finish(farewell(ended))
+        self._outbox.finish(farewell(ended, states=self._states))
 
     async def _write(self) -> None:
         """Send what is queued, until all is said and the socket closed, or the client cannot be told."""
@@ -149,7 +170,7 @@ class Connection:
             self._metrics.dropped.labels(_SLOW_READER).inc(len(self._outbox))
             await self._close(Farewell((), POLICY, _SLOW_READER))
         except WebSocketDisconnect:
-            return
+            await asyncio.sleep(_LAST_READ)
 
     async def _send(self, message: ServerMessage) -> None:
         text = message.json_text()
@@ -188,7 +209,7 @@ class Connection:
     async def _leave(self, call: Call) -> None:
         try:
             async with asyncio.timeout(self._settings.leave_timeout):
-                await call.leave()
+                await call.leave(lost=self._lost)
         except Exception:
             self._metrics.failures.inc()
             _log.exception("session could not be left")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from visavis.conversation.snapshot import Variable
 from visavis.language.ports import Image, Tool
 from visavis.session.commands import (
     AcceptAnswer,
@@ -17,9 +18,12 @@ from visavis.session.commands import (
     Command,
     CommitAudio,
     Configure,
+    Interrupt,
+    KeepAlive,
     Respond,
     SendImage,
     SendText,
+    SetVariables,
     ToolResult,
 )
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
@@ -35,12 +39,16 @@ from visavis.wire.navtalk.client_messages import (
     InputText,
     ItemCreate,
     MessageItem,
+    ResponseCancel,
     ResponseCreate,
+    SessionKeepAlive,
     SessionUpdate,
+    SessionVariables,
     SignalingCandidate,
     SignalingDescription,
     ToolDefinition,
     ToolResultItem,
+    VariableSetting,
     client_message,
     unwrapped,
 )
@@ -133,12 +141,18 @@ def _commands(message: ClientMessage, flaws: list[BadKind]) -> tuple[Command | D
             return _item(message)
         case ResponseCreate():
             return (Respond(),)
+        case ResponseCancel():
+            return (Interrupt(),)
         case FunctionCallOutput():
             return (ToolResult(message.call_id, _output(message.output), message.reply),)
         case InputText():
             return (SendText(message.text, message.reply),) if message.text.strip() else ()
         case InputImage():
             return (ImageDraft(message.image, message.reply),)
+        case SessionKeepAlive():
+            return (KeepAlive(),)
+        case SessionVariables():
+            return _variables(message.variables, flaws)
         case SignalingDescription():
             answered = message.type == "webrtc.signaling.answer"
             return (AcceptAnswer(message.sdp) if answered else AcceptOffer(message.sdp),)
@@ -173,6 +187,18 @@ def _tools(definitions: tuple[Any, ...], flaws: list[BadKind]) -> tuple[Tool, ..
         else:
             tools.append(Tool(tool.name, tool.description or "", tool.parameters))
     return tuple(tools)
+
+
+def _variables(given: dict[str, Any], flaws: list[BadKind]) -> tuple[Command, ...]:
+    values: dict[str, Variable | None] = {}
+    for name, value in given.items():
+        try:
+            setting = VariableSetting(name=name, value=value)
+        except ValidationError:
+            flaws.append(BadKind.BAD_VARIABLE)
+        else:
+            values[setting.name] = setting.value
+    return (SetVariables(values),) if values else ()
 
 
 def _item(message: ItemCreate) -> tuple[Command | Draft, ...]:

@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
 from visavis.session.ports import CallRequest, Reception
+from visavis.session.rate import AttemptLimits
 from visavis.wire.navtalk.connection import Connection
 from visavis.wire.navtalk.metrics import WireMetrics
 from visavis.wire.navtalk.rest import AvatarDirectory, LicenseCheck, rest_router
@@ -26,10 +27,11 @@ def navtalk_router(
     directory: AvatarDirectory,
     licenses: LicenseCheck,
     registry: CollectorRegistry,
+    attempts: AttemptLimits | None = None,
 ) -> APIRouter:
     """All that NavTalk clients need: the WebSocket at ``PATH``, the avatar look-ups, and the avatars' pictures.
 
-    Metrics go to ``registry``. uvicorn needs ``uvicorn_options(settings)``, and logs need ``redact_logs()``.
+    Metrics go to ``registry``; wrong licenses in look-ups count towards ``attempts``, if there are any. uvicorn needs ``uvicorn_options(settings)``, and logs need ``redact_logs()``.
     """
     router = APIRouter()
     metrics = WireMetrics(registry)
@@ -38,9 +40,10 @@ def navtalk_router(
     @router.websocket(PATH)
     @router.websocket(PATH + "/")
     async def realtime_chat(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
-        await Connection(socket, reception, settings, metrics, threads).run(call_request(socket))
+        connection = Connection(socket, reception, settings, metrics, threads, states=wants_states(socket))
+        await connection.run(call_request(socket))
 
-    router.include_router(rest_router(settings, directory, licenses))
+    router.include_router(rest_router(settings, directory, licenses, attempts))
     return router
 
 
@@ -48,7 +51,7 @@ def call_request(socket: WebSocket) -> CallRequest:
     """What the client's URL asks for. Other parameters than these are passed over."""
     query = socket.query_params
     return CallRequest(
-        license=_first(query, "license") or "",
+        license=_first(query, "license", "token") or "",
         avatar_id=_first(query, "avatarId"),
         name=_first(query, "name", "character"),
         model=_first(query, "model"),
@@ -56,7 +59,14 @@ def call_request(socket: WebSocket) -> CallRequest:
         prompt=_first(query, "instructions", "prompt"),
         origin=socket.headers.get("origin"),
         address=socket.client.host if socket.client else "",
+        resumable=wants_states(socket),
+        resume=_first(query, "resume"),
     )
+
+
+def wants_states(socket: WebSocket) -> bool:
+    """Whether the client asks to be told its session's states, which clients written for NavTalk do not know."""
+    return _first(socket.query_params, "states") in ("1", "true")
 
 
 def _first(query: QueryParams, *names: str) -> str | None:

@@ -15,6 +15,8 @@ from visavis.session.commands import (
     ClearAudio,
     Command,
     CommitAudio,
+    Interrupt,
+    KeepAlive,
 )
 from visavis.session.ports import Call
 from visavis.speech.ports import SPEECH_RATE
@@ -35,16 +37,25 @@ _OVERHEAD: Final = 30e-6
 _BACKLOG: Final = 256
 """Commands waiting behind a picture."""
 
-_IMMEDIATE: Final = (AppendAudio, CommitAudio, ClearAudio, AcceptAnswer, AcceptOffer, AddCandidate)
+_IMMEDIATE: Final = (
+    AppendAudio,
+    CommitAudio,
+    ClearAudio,
+    AcceptAnswer,
+    AcceptOffer,
+    AddCandidate,
+    Interrupt,
+    KeepAlive,
+)
 """Commands that do not wait for pictures which were sent before them."""
 
 
 class Inbox:
     """Takes one client's messages and hands their commands to its call, one at a time.
 
-    Sound and signalling go straight through. The other commands keep their order among themselves, in a lane of their
-    own, because unpacking a picture takes time. Dropped, and counted: what exceeds the limits of the settings, and
-    what finds the lane full (256 commands).
+    Sound, signalling, interruptions and signs of life go straight through. The other commands keep their order among
+    themselves, in a lane of their own, because unpacking a picture takes time. Dropped, and counted: what exceeds the
+    limits of the settings, and what finds the lane full (256 commands).
     """
 
     def __init__(

@@ -20,7 +20,7 @@ class WireMetrics:
         )
         self.closed: Final = Counter(
             "visavis_wire_closed",
-            "Calls that are over, by cause: left, slow_reader, or the session's ending.",
+            "Calls that are over, by cause: left, lost, slow_reader, or the session's ending.",
             ["cause"],
             registry=registry,
         )
