@@ -1,4 +1,4 @@
-import { Call, CallError, History, listAvatars } from "../sdk/visavis.js";
+import { Call, CallError, History, listAvatars } from "../sdk/call/index.js";
 import { keepLicense, ownServer, readAddress } from "./address.js";
 import { shortName, showChooser } from "./chooser.js";
 import { Conversation } from "./conversation.js";

@@ -1,7 +1,7 @@
 import { box, button, element, setIcon } from "./elements.js";
 import { ACTIVITIES } from "./texts.js";
 
-/** @typedef {import("../sdk/visavis.js").Call} Call */
+/** @typedef {import("../sdk/call/call.js").Call} Call */
 
 /** The avatar's face and what lies over it. */
 export class Stage {

@@ -1,4 +1,5 @@
-import { CallError } from "./errors.js";
+import { VisavisError } from "./errors.js";
+import { baseAddress } from "./options.js";
 
 /** How long the look-up may take, in milliseconds. */
 const TIMEOUT_MS = 10_000;
@@ -14,13 +15,37 @@ const TIMEOUT_MS = 10_000;
 /**
  * The avatars that a license may talk to.
  *
- * @param {URL} server  the server's base address
- * @param {string} license
+ * @param {string | URL} server  the server's base address
+ * @param {string} license  or a client token
  * @returns {Promise<Avatar[]>}
- * @throws {CallError} `wrong-license`, `server-gone` or `refused`
+ * @throws {VisavisError}
  */
 export async function listAvatars(server, license) {
-  const address = new URL("api/open/v1/avatar/list", server);
+  const base = baseAddress(server);
+  const entries = await lookUp(new URL("api/open/v1/avatar/list", base), license);
+  return Array.isArray(entries) ? entries.map((entry) => avatarOf(entry, base)) : [];
+}
+
+/**
+ * @param {URL} base  the server's base address, with a slash at its end
+ * @param {string} license  or a client token
+ * @param {{avatarId: string, name: string}} which  the id goes before the name
+ * @returns {Promise<Avatar>}
+ * @throws {VisavisError}
+ */
+export async function findAvatar(base, license, { avatarId, name }) {
+  const address = new URL(`api/open/v1/avatar/${avatarId ? "detail" : "getByName"}`, base);
+  address.searchParams.set(avatarId ? "avatarId" : "name", avatarId || name);
+  return avatarOf(/** @type {Record<string, unknown>} */ (await lookUp(address, license)), base);
+}
+
+/**
+ * @param {URL} address
+ * @param {string} license
+ * @returns {Promise<unknown>}
+ * @throws {VisavisError}
+ */
+async function lookUp(address, license) {
   let response;
   try {
     response = await fetch(address, {
@@ -30,22 +55,29 @@ export async function listAvatars(server, license) {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (cause) {
-    throw new CallError("server-gone", "The server does not answer.", { cause });
+    throw new VisavisError("unreachable", { cause });
   }
   const body = await response.json().catch(() => ({}));
   const code = response.ok ? (body.code ?? 200) : response.status;
-  if (code === 401 || code === 403) {
-    throw new CallError("wrong-license", body.message ?? "The license is not valid.");
+  if (code !== 200 || !body.data) {
+    const kind = code === 401 || code === 403 ? "invalid_license" : code === 404 ? "unknown_avatar" : "bad_request";
+    throw new VisavisError(kind, { text: body.message ?? `The server answered with status ${code}.` });
   }
-  if (code !== 200 || !Array.isArray(body.data)) {
-    throw new CallError("refused", body.message ?? `The server answered with status ${code}.`);
-  }
-  return body.data.map((/** @type {Record<string, unknown>} */ entry) => ({
+  return body.data;
+}
+
+/**
+ * @param {Record<string, unknown>} entry
+ * @param {URL} base
+ * @returns {Avatar}
+ */
+function avatarOf(entry, base) {
+  return {
     id: String(entry.avatarId ?? entry.id),
     name: String(entry.name ?? ""),
-    picture: ownAddress(entry.url || entry.thumbnailUrl, server),
-    thumbnail: ownAddress(entry.thumbnailUrl || entry.url, server),
-  }));
+    picture: ownAddress(entry.url || entry.thumbnailUrl, base),
+    thumbnail: ownAddress(entry.thumbnailUrl || entry.url, base),
+  };
 }
 
 /**

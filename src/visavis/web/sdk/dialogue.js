@@ -1,9 +1,9 @@
 import { Captions } from "./captions.js";
 
 /**
- * What the avatar does; `hearing`: the visitor is speaking.
+ * What goes on; `listening`: the visitor speaks.
  *
- * @typedef {"listening" | "hearing" | "thinking" | "speaking"} Activity
+ * @typedef {"idle" | "listening" | "thinking" | "speaking"} Activity
  */
 
 /**
@@ -17,7 +17,7 @@ export class Dialogue {
   #handlers;
   #captions;
   /** @type {Activity} */
-  #activity = "listening";
+  #activity = "idle";
   /** Responses that have spoken, or used a tool, and have not ended. @type {Set<string>} */
   #active = new Set();
 
@@ -27,9 +27,8 @@ export class Dialogue {
     this.#captions = new Captions(handlers.onCaption);
   }
 
-  /** The avatar is there. */
-  begin() {
-    this.#handlers.onActivity(this.#activity);
+  get activity() {
+    return this.#activity;
   }
 
   /** @param {string} text */
@@ -50,7 +49,7 @@ export class Dialogue {
     switch (type) {
       case "realtime.input_audio_buffer.speech_started":
         this.#captions.speechStarted();
-        this.#become("hearing");
+        this.#become("listening");
         break;
       case "realtime.input_audio_buffer.speech_stopped":
         this.#become("thinking");
@@ -59,7 +58,7 @@ export class Dialogue {
         const text = String(data.content ?? data.transcript ?? "").trim();
         this.#captions.userSaid(text);
         if (text === "" && this.#activity === "thinking") {
-          this.#become("listening");
+          this.#become("idle");
         }
         break;
       }
@@ -74,16 +73,18 @@ export class Dialogue {
       case "realtime.response.audio.done":
         // An answer that was cut short ends when the next one is already being thought of.
         if (this.#activity === "speaking" || (this.#activity === "thinking" && !this.#active.has(id))) {
-          this.#become("listening");
+          this.#become("idle");
         }
         this.#active.delete(id);
         break;
     }
   }
 
-  /** The call is over: nothing is awaited any more. */
+  /** The server is gone, for now or for good: nothing is awaited any more. */
   end() {
     this.#captions.end();
+    this.#active.clear();
+    this.#become("idle");
   }
 
   /** @param {Activity} activity */

@@ -4,8 +4,8 @@ import { Playback } from "./playback.js";
 /**
  * @typedef {object} MediaHandlers
  * @property {(message: object) => void} send  to the server
- * @property {() => void} onFlowing  connected, and the first frame is there
- * @property {(state: "connected" | "disconnected" | "failed") => void} onConnection
+ * @property {() => void} onFlowing  the newest connection stands, and its first frame or sound is there
+ * @property {(state: "connected" | "disconnected" | "failed") => void} onConnection  of the newest connection
  * @property {(moving: boolean) => void} onMotion  the picture stands still, or moves again
  * @property {() => void} onBlocked  the browser plays no sound until `unblock`
  * @property {(cause: unknown) => void} onError  signalling went wrong
@@ -16,24 +16,27 @@ export class Media {
   /** @type {RTCIceServer[]} */
   iceServers = [];
   #handlers;
+  #audioOnly;
   #playback;
   /** The newest, and before it those that it has not yet replaced. @type {Peer[]} */
   #peers = [];
   #connected = false;
-  #pictured = false;
+  #begun = false;
   #closed = false;
-  /** Signalling is done in the order of its messages. */
+  /** Signalling is done in the order of its messages. @type {Promise<unknown>} */
   #signalling = Promise.resolve();
 
   /**
-   * @param {HTMLVideoElement} video
+   * @param {HTMLMediaElement} element
+   * @param {{audioOnly: boolean, muted: boolean}} options
    * @param {MediaHandlers} handlers
    */
-  constructor(video, handlers) {
+  constructor(element, { audioOnly, muted }, handlers) {
     this.#handlers = handlers;
-    this.#playback = new Playback(video, {
-      onPicture: () => {
-        this.#pictured = true;
+    this.#audioOnly = audioOnly;
+    this.#playback = new Playback(element, muted, {
+      onBegun: () => {
+        this.#begun = true;
         this.#check();
       },
       onMotion: handlers.onMotion,
@@ -41,19 +44,37 @@ export class Media {
     });
   }
 
+  get playback() {
+    return this.#playback;
+  }
+
   /** @param {RTCSessionDescriptionInit} description  the server's */
   offer(description) {
-    this.#signal(() => this.#accept(description));
+    void this.#signal(() => this.#accept(description));
   }
 
   /** @param {RTCIceCandidateInit} candidate  the server's */
   candidate(candidate) {
-    this.#signal(async () => this.#peers.at(-1)?.add(candidate));
+    void this.#signal(async () => this.#peers.at(-1)?.add(candidate));
   }
 
-  /** To be called from a click. */
-  async unblock() {
-    await this.#playback.unblock();
+  /** @param {RTCSessionDescriptionInit} description  the server's, to an offer of this side */
+  answer(description) {
+    // Not in its turn: the offer's turn ends with it.
+    this.#peers.at(-1)?.answered(description);
+  }
+
+  /** Look for new paths through the network. @returns {Promise<boolean>}  whether the server answered */
+  async restart() {
+    return (await this.#signal(async () => this.#peers.at(-1)?.restart())) ?? false;
+  }
+
+  /**
+   * @param {MediaStreamTrack | null} track
+   * @returns {Promise<boolean>}  whether the server takes it
+   */
+  async showCamera(track) {
+    return (await this.#signal(async () => this.#peers.at(-1)?.showCamera(track))) ?? false;
   }
 
   close() {
@@ -67,12 +88,18 @@ export class Media {
     const renewed = this.#peers.length > 0;
     /** @type {MediaStream | null} */
     let stream = null;
-    const peer = new Peer(this.iceServers, {
+    const peer = new Peer(this.iceServers, this.#audioOnly, {
       send: this.#handlers.send,
-      onStream: (arrived) => {
-        stream = arrived;
+      onTrack: (track, whole) => {
+        if (this.#audioOnly) {
+          if (track.kind !== "audio") {
+            return;
+          }
+          whole = new MediaStream([track]);
+        }
+        stream = whole;
         if (!renewed) {
-          this.#playback.attach(arrived);
+          this.#playback.attach(whole);
         }
       },
       onState: (state) => {
@@ -87,6 +114,8 @@ export class Media {
         this.#follow(state);
       },
     });
+    this.#connected = false;
+    this.#begun = false;
     this.#peers.push(peer);
     await peer.accept(offer);
   }
@@ -101,26 +130,33 @@ export class Media {
   }
 
   #check() {
-    if (this.#connected && this.#pictured) {
+    if (this.#connected && this.#begun) {
       this.#handlers.onFlowing();
     }
   }
 
-  /** @param {() => Promise<void>} step */
+  /**
+   * @template T
+   * @param {() => Promise<T>} step
+   * @returns {Promise<T | undefined>}  undefined when it failed or came too late
+   */
   #signal(step) {
-    this.#signalling = this.#signalling.then(async () => {
+    const done = this.#signalling.then(async () => {
       if (this.#closed) {
-        return;
+        return undefined;
       }
       try {
-        await step();
+        return await step();
       } catch (cause) {
         // What fails because the connection was closed under it is no error.
         if (!this.#closed) {
           this.#handlers.onError(cause);
         }
+        return undefined;
       }
     });
+    this.#signalling = done;
+    return done;
   }
 
   /** @param {readonly Peer[]} peers */

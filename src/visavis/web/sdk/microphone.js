@@ -1,10 +1,9 @@
-import { CallError } from "./errors.js";
+import { capture, stop } from "./capture.js";
+import { VisavisError } from "./errors.js";
+import { workletAddress } from "./worklet-address.js";
 
 /** Pieces of silence (20 ms each) sent after muting, so that the server hears the sentence before it end. */
 const SILENT_TAIL = 60;
-
-/** How browsers say that there is no such device. */
-const GONE = new Set(["NotFoundError", "OverconstrainedError"]);
 
 /**
  * @typedef {object} MicrophoneHandlers
@@ -13,7 +12,7 @@ const GONE = new Set(["NotFoundError", "OverconstrainedError"]);
  * @property {() => void} onLost  the device went away
  */
 
-/** The visitor's microphone: open from `open` to `close`, sending only between `start` and `close`. */
+/** The visitor's microphone: open from `open` to `close`, handing out sound only between `start` and `stop`. */
 export class Microphone {
   /** @type {MicrophoneHandlers} */
   #handlers;
@@ -39,24 +38,19 @@ export class Microphone {
   }
 
   /**
-   * Ask the visitor for a microphone.
-   *
+   * @param {MediaStream} stream  a microphone's; it is stopped by `close`, or when this fails
    * @param {MicrophoneHandlers} handlers
-   * @param {string} [deviceId]  the browser's choice without it, or when that device is gone
-   * @throws {CallError}
+   * @throws {VisavisError}
    */
-  static async open(handlers, deviceId) {
-    const stream = await capture(deviceId);
+  static async open(stream, handlers) {
     const microphone = new Microphone(stream, handlers);
     try {
       await microphone.#listen();
     } catch (cause) {
       microphone.close();
       // The part that runs on the audio thread is loaded now: "AbortError" when the server gives it not.
-      if (cause instanceof DOMException && cause.name === "AbortError") {
-        throw new CallError("server-gone", "The server does not answer.", { cause });
-      }
-      throw new CallError("not-supported", "This browser cannot process the microphone's sound.", { cause });
+      const gone = cause instanceof DOMException && cause.name === "AbortError";
+      throw new VisavisError(gone ? "unreachable" : "not_supported", { cause });
     }
     return microphone;
   }
@@ -83,14 +77,19 @@ export class Microphone {
     this.#sending = true;
   }
 
+  /** Hand out none for now. */
+  stop() {
+    this.#sending = false;
+  }
+
   /**
    * Go over to another device (to the browser's choice when it is gone); the old one stays in use if that fails.
    *
-   * @param {string} [deviceId]
-   * @throws {CallError}
+   * @param {string} deviceId
+   * @throws {VisavisError}
    */
   async change(deviceId) {
-    const stream = await capture(deviceId);
+    const stream = await capture({ microphone: deviceId });
     if (this.#closed) {
       stop(stream);
       return;
@@ -114,7 +113,7 @@ export class Microphone {
   }
 
   async #listen() {
-    await this.#context.audioWorklet.addModule(new URL("microphone-worklet.js", import.meta.url));
+    await this.#context.audioWorklet.addModule(workletAddress());
     this.#node = new AudioWorkletNode(this.#context, "visavis-microphone", {
       channelCount: 1,
       channelCountMode: "explicit",
@@ -146,54 +145,5 @@ export class Microphone {
       this.#tail -= 1;
       this.#handlers.onPiece(new ArrayBuffer(pcm.byteLength));
     }
-  }
-}
-
-/**
- * @param {string} [deviceId]
- * @returns {Promise<MediaStream>}
- */
-async function capture(deviceId) {
-  if (!globalThis.isSecureContext) {
-    throw new CallError("insecure-context", "Browsers give the microphone to pages over HTTPS only.");
-  }
-  if (!navigator.mediaDevices?.getUserMedia || !globalThis.AudioWorkletNode) {
-    throw new CallError("not-supported", "This browser does not let pages use a microphone.");
-  }
-  try {
-    return await navigator.mediaDevices.getUserMedia({
-      audio: {
-        channelCount: 1,
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-        // Chromium takes "ideal" for no more than a hint, and prefers its default device.
-        ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
-      },
-    });
-  } catch (cause) {
-    if (deviceId && cause instanceof Error && GONE.has(cause.name)) {
-      return capture();
-    }
-    throw refusal(cause);
-  }
-}
-
-/** @param {unknown} cause */
-function refusal(cause) {
-  const name = cause instanceof Error ? cause.name : "";
-  if (name === "NotAllowedError" || name === "SecurityError") {
-    return new CallError("permission-denied", "The browser does not allow the microphone.", { cause });
-  }
-  if (GONE.has(name)) {
-    return new CallError("no-microphone", "There is no microphone.", { cause });
-  }
-  return new CallError("microphone-busy", "The microphone does not start.", { cause });
-}
-
-/** @param {MediaStream} stream */
-function stop(stream) {
-  for (const track of stream.getTracks()) {
-    track.stop();
   }
 }

@@ -223,7 +223,7 @@ export class Scene {
   readonly onAudioBlocked: SceneEvent<[]>;
   /** Root mean square of 20 ms; 0 while it is off. */
   readonly onMicrophoneLevel: SceneEvent<[number]>;
-  /** The device went away and no other could take its place; the session goes on. */
+  /** The microphone could not be had, or went away with no other to take its place; the session goes on without. */
   readonly onMicrophoneLost: SceneEvent<[VisavisError]>;
   /** Something the visitor should read. */
   readonly onNotice: SceneEvent<[string]>;

@@ -46,11 +46,14 @@ export function appendAudio(pcm) {
   return { type: "realtime.input_audio_buffer.append", data: { audio: base64(pcm) } };
 }
 
-/** @param {string} text  said or typed by the user */
-export function userMessage(text) {
+/**
+ * @param {string} text  said or typed before, or now
+ * @param {"user" | "assistant"} [role]  whose words they are
+ */
+export function message(text, role = "user") {
   return {
     type: "conversation.item.create",
-    item: { type: "message", role: "user", content: [{ type: "input_text", text }] },
+    item: { type: "message", role, content: [{ type: "input_text", text }] },
   };
 }
 
@@ -78,9 +81,24 @@ export function toolResult(callId, output) {
   return { type: "conversation.item.create", item: { type: "function_call_output", call_id: callId, output } };
 }
 
-/** @param {RTCSessionDescriptionInit} description */
-export function answer(description) {
-  return { type: "webrtc.signaling.answer", data: { sdp: { type: description.type, sdp: description.sdp } } };
+/** The avatar is to be silent now. */
+export function cancelResponse() {
+  return { type: "response.cancel" };
+}
+
+/** The visitor is still there. */
+export function keepAlive() {
+  return { type: "realtime.session.keep_alive" };
+}
+
+/** @param {Readonly<Record<string, unknown>>} values */
+export function setVariables(values) {
+  return { type: "realtime.session.variables", data: { variables: values } };
+}
+
+/** @param {RTCSessionDescriptionInit} description  an offer or an answer */
+export function describe({ type, sdp }) {
+  return { type: `webrtc.signaling.${type}`, data: { sdp: { type, sdp } } };
 }
 
 /** @param {RTCIceCandidate} candidate */

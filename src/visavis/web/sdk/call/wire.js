@@ -1,0 +1,130 @@
+/** The messages of the unified WebSocket: what is read from the server and what is written to it. */
+
+/**
+ * @typedef {object} ServerMessage
+ * @property {string} type
+ * @property {Record<string, any>} data  the message's `data`, or its top level where it has none
+ * @property {string} text  the text for people, or ""
+ * @property {Record<string, any>} raw  the model's own event (`raw_data`), or empty
+ */
+
+/**
+ * @typedef {object} ToolDescription
+ * @property {string} name
+ * @property {string} description
+ * @property {object} [parameters]  JSON schema of the arguments
+ */
+
+/**
+ * @param {unknown} frame  a WebSocket message's data
+ * @returns {ServerMessage | null}  null for what is no message of this protocol
+ */
+export function parseMessage(frame) {
+  if (typeof frame !== "string") {
+    return null;
+  }
+  let message;
+  try {
+    message = JSON.parse(frame);
+  } catch {
+    return null;
+  }
+  if (!isObject(message) || typeof message.type !== "string") {
+    return null;
+  }
+  const data = isObject(message.data) ? message.data : message;
+  return {
+    type: message.type,
+    data,
+    text: String(message.message ?? data.message ?? ""),
+    raw: isObject(message.raw_data) ? message.raw_data : {},
+  };
+}
+
+/** @param {ArrayBuffer} pcm  16-bit little endian mono at 24 kHz */
+export function appendAudio(pcm) {
+  return { type: "realtime.input_audio_buffer.append", data: { audio: base64(pcm) } };
+}
+
+/** @param {string} text  said or typed by the user */
+export function userMessage(text) {
+  return {
+    type: "conversation.item.create",
+    item: { type: "message", role: "user", content: [{ type: "input_text", text }] },
+  };
+}
+
+/** Asks for an answer now. */
+export function createResponse() {
+  return { type: "response.create" };
+}
+
+/** @param {readonly ToolDescription[]} tools */
+export function announceTools(tools) {
+  const content = tools.map(({ name, description, parameters }) => ({
+    type: "function",
+    name,
+    description,
+    parameters: parameters ?? { type: "object", properties: {} },
+  }));
+  return { type: "realtime.input_function_call", data: { content: JSON.stringify(content) } };
+}
+
+/**
+ * @param {string} callId
+ * @param {string} output
+ */
+export function toolResult(callId, output) {
+  return { type: "conversation.item.create", item: { type: "function_call_output", call_id: callId, output } };
+}
+
+/** @param {RTCSessionDescriptionInit} description */
+export function answer(description) {
+  return { type: "webrtc.signaling.answer", data: { sdp: { type: description.type, sdp: description.sdp } } };
+}
+
+/** @param {RTCIceCandidate} candidate */
+export function iceCandidate(candidate) {
+  return { type: "webrtc.signaling.iceCandidate", data: { candidate: candidate.toJSON() } };
+}
+
+/** @typedef {{callId: string, responseId: string, name: string, args: unknown}} ToolCall */
+
+/**
+ * A tool call, in any of the forms that servers of this protocol send.
+ *
+ * @param {ServerMessage} message
+ * @returns {ToolCall}
+ */
+export function toolCall({ data, raw }) {
+  const given = data.arguments ?? raw.arguments ?? {};
+  return {
+    callId: String(data.call_id ?? raw.call_id ?? ""),
+    responseId: String(data.response_id ?? raw.response_id ?? ""),
+    name: String(data.name ?? data.function_name ?? raw.name ?? ""),
+    args: typeof given === "string" ? parseArguments(given) : given,
+  };
+}
+
+/** @param {string} text */
+function parseArguments(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A model may write broken JSON: the tool decides what to make of the text.
+    return text;
+  }
+}
+
+/** @param {ArrayBuffer} buffer */
+function base64(buffer) {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer)));
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, any>}
+ */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
