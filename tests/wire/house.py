@@ -158,16 +158,6 @@ class Directory:
         return self.entries
 
 
-class OneLicense:
-    """The only license there is; it may see everyone."""
-
-    def authorize(self, key: str) -> "OneLicense | None":
-        return self if key == LICENSE else None
-
-    def may_see(self, avatar_id: str) -> bool:
-        return True
-
-
 class House:
     """A running server."""
 

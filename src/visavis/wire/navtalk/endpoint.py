@@ -31,7 +31,8 @@ def navtalk_router(
 ) -> APIRouter:
     """All that NavTalk clients need: the WebSocket at ``PATH``, the avatar look-ups, and the avatars' pictures.
 
-    Metrics go to ``registry``; wrong licenses in look-ups count towards ``attempts``, if there are any. uvicorn needs ``uvicorn_options(settings)``, and logs need ``redact_logs()``.
+    Metrics go to ``registry``; wrong licenses in look-ups count towards ``attempts``, if there are any. uvicorn needs
+    ``uvicorn_options(settings)``, and logs need ``redact_logs()``.
     """
     router = APIRouter()
     metrics = WireMetrics(registry)

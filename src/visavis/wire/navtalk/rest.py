@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from visavis.session.rate import AttemptLimits, RateLimited
 from visavis.wire.navtalk.settings import NavtalkSettings
 
 LOOK_UPS: Final = "/api/open/v1/avatar"
@@ -80,27 +81,53 @@ class AvatarDirectory(Protocol):
         ...
 
 
-class LicenseCheck(Protocol):
-    """Who may ask."""
+class Access(Protocol):
+    """What a license, or a client token, lets its holder see."""
 
-    def authorize(self, key: str) -> object | None:
-        """What belongs to the key; None for one that is not known."""
+    def may_see(self, avatar_id: str) -> bool:
+        """Whether there is an avatar with this id, as far as the holder is concerned."""
         ...
 
 
-def rest_router(settings: NavtalkSettings, directory: AvatarDirectory, licenses: LicenseCheck) -> APIRouter:
+class LicenseCheck(Protocol):
+    """Who may ask."""
+
+    def authorize(self, key: str) -> Access | None:
+        """What belongs to the license key or client token; None for one that is not known."""
+        ...
+
+
+def rest_router(
+    settings: NavtalkSettings,
+    directory: AvatarDirectory,
+    licenses: LicenseCheck,
+    attempts: AttemptLimits | None = None,
+) -> APIRouter:
     """``/api/open/v1/avatar/{detail,getByName,list}`` and ``/avatars/{id}/{poster,thumbnail}.jpg``.
 
-    The look-ups take the license from the header or the query, answer ``{code, message, data}`` with the code also as
-    HTTP status, and allow every origin. The pictures are public, as pages show them without a license.
+    The look-ups take the license or token from the header or the query, answer ``{code, message, data}`` with the code
+    also as HTTP status, and allow every origin. Wrong licenses count towards ``attempts``; None: nobody counts. The
+    pictures are public, as pages show them without a license.
     """
     router = APIRouter()
 
-    def refused(request: Request) -> JSONResponse | None:
-        key = request.headers.get("license") or request.query_params.get("license") or ""
-        if licenses.authorize(key) is None:
+    def admitted(request: Request) -> Access | JSONResponse:
+        """What the asker may see, or the answer that refuses it."""
+        query, address = request.query_params, request.client.host if request.client else ""
+        key = request.headers.get("license") or query.get("license") or query.get("token") or ""
+        try:
+            if attempts is not None:
+                attempts.check(address)
+        except RateLimited as limited:
+            answer = _answer(HTTPStatus.TOO_MANY_REQUESTS, limited.message)
+            answer.headers["retry-after"] = str(limited.retry_after)
+            return answer
+        access = licenses.authorize(key)
+        if access is None:
+            if attempts is not None and key:
+                attempts.failed(address)
             return _answer(HTTPStatus.UNAUTHORIZED, "The license key is missing or not valid.")
-        return None
+        return access
 
     def told(request: Request, avatar: AvatarEntry) -> dict[str, Any]:
         own = avatar.persona.provider_name
@@ -109,27 +136,29 @@ def rest_router(settings: NavtalkSettings, directory: AvatarDirectory, licenses:
 
     @router.get(LOOK_UPS + "/detail")
     async def detail(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        if (answer := refused(request)) is not None:
-            return answer
+        if isinstance(access := admitted(request), JSONResponse):
+            return access
         avatar = directory.get(request.query_params.get("avatarId", ""))
-        if avatar is None:
+        if avatar is None or not access.may_see(avatar.id):
             return _answer(HTTPStatus.NOT_FOUND, "There is no avatar with this avatarId.")
         return _answer(HTTPStatus.OK, "SUCCESS", told(request, avatar))
 
     @router.get(LOOK_UPS + "/getByName")
     async def get_by_name(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        if (answer := refused(request)) is not None:
-            return answer
-        found = directory.find(request.query_params.get("name", ""))
+        if isinstance(access := admitted(request), JSONResponse):
+            return access
+        named = directory.find(request.query_params.get("name", ""))
+        found = [avatar for avatar in named if access.may_see(avatar.id)]
         if not found:
             return _answer(HTTPStatus.NOT_FOUND, "There is no avatar with this name.")
         return _answer(HTTPStatus.OK, "SUCCESS", told(request, found[0]))
 
     @router.get(LOOK_UPS + "/list")
     async def list_all(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        if (answer := refused(request)) is not None:
-            return answer
-        return _answer(HTTPStatus.OK, "SUCCESS", [told(request, avatar) for avatar in directory.all()])
+        if isinstance(access := admitted(request), JSONResponse):
+            return access
+        seen = [avatar for avatar in directory.all() if access.may_see(avatar.id)]
+        return _answer(HTTPStatus.OK, "SUCCESS", [told(request, avatar) for avatar in seen])
 
     @router.options(LOOK_UPS + "/{call}")
     async def preflight(call: str) -> Response:  # pyright: ignore[reportUnusedFunction]
