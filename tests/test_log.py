@@ -94,6 +94,9 @@ async def test_session_id_follows_the_task_and_its_children_only() -> None:
         f"?api_key={SECRET}#x",
         f"?apikey={SECRET}",
         f"?access_token={SECRET} done",
+        f"/wss/v2/realtime-chat?name=Ada&token={SECRET}&resume={SECRET}",
+        f'{{"sessionId": "1", "resumeToken": "{SECRET}"}}',
+        f"no such token: eyJhbGciOiJIUzI1NiJ9.{SECRET}.{SECRET}",
     ],
 )
 def test_secrets_within_text_are_masked(text: str) -> None:
@@ -109,6 +112,7 @@ def test_secrets_within_text_are_masked(text: str) -> None:
         "license of the shop has 2 calls",
         "http://127.0.0.1:8000/",
         "12:30:10 token limit reached",
+        "resume the session, token_id=tok_17",
     ],
 )
 def test_other_text_stays(text: str) -> None:
@@ -120,6 +124,7 @@ def test_no_entry_shows_a_secret(layout: str) -> None:
     stream = io.StringIO()
     configure_logging("debug", layout, stream)  # type: ignore[arg-type]
     log = structlog.get_logger()
+    log.info("tokens", token=SECRET, resume_key=SECRET, resumeToken=SECRET, client_token=SECRET)
     log.info("flat", license=SECRET, api_key=SECRET, Authorization=SECRET, credential=SECRET, apiKey=SECRET)
     log.info("nested", headers={"Authorization": SECRET, "accept": "kept-1"}, servers=[{"credential": SECRET}])
     log.info("object", value=SecretStr(SECRET), error=ValueError(f"bad ?license={SECRET}"))

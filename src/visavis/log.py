@@ -15,9 +15,25 @@ import structlog
 MASK: Final = "***"
 
 _SECRET_NAMES: Final = frozenset(
-    {"license", "licence", "apikey", "authorization", "credential", "password", "secret", "token", "accesstoken"}
+    {
+        "license",
+        "licence",
+        "apikey",
+        "authorization",
+        "credential",
+        "password",
+        "secret",
+        "token",
+        "accesstoken",
+        "clienttoken",
+        "resumetoken",
+        "resumekey",
+    }
 )
-_NAMES: Final = r"licen[sc]e|api[_-]?key|authorization|credential|password|secret|(?:access[_-]?)?token"
+_NAMES: Final = (
+    r"licen[sc]e|api[_-]?key|authorization|credential|password|secret|resume(?:[_-]?key)?"
+    r"|(?:(?:access|client|resume)[_-]?)?token"
+)
 _PATTERNS: Final = (
     # name=value in addresses and forms
     re.compile(rf"(?i)(\b(?:{_NAMES})=)[^&\s\"'<>#]+"),
@@ -25,6 +41,8 @@ _PATTERNS: Final = (
     re.compile(rf"(?i)([\"'](?:{_NAMES})[\"']\s*:\s*[\"'])[^\"']+"),
     # HTTP headers and printed credentials
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[a-z0-9._~+/=-]{6,}"),
+    # client tokens (JWT: a header that begins with '{"'), wherever they stand
+    re.compile(r"(\beyJ)[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),
     # user:password@ in addresses
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?=@)"),
 )

@@ -17,6 +17,7 @@ from visavis.wire.redaction import RedactQueries, redact_logs, redact_query
         ("/c?a=1;license=sk_1", "/c?a=***&license=***"),
         ("/c?sk_1", "/c?***"),
         ("/c?instructions=private", "/c?instructions=***"),
+        ("/c?token=eyJ.a.b&name=m&resume=key_1", "/c?token=***&name=m&resume=***"),
         ("/c?license=a?license=b", "/c?license=***"),
         ("/c?", "/c?"),
         ('1.2.3.4:5 - "GET /c?license=sk_1 HTTP/1.1" 200', '1.2.3.4:5 - "GET /c?license=*** HTTP/1.1" 200'),
