@@ -53,6 +53,16 @@ def test_a_name_is_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "persistence"), [("", None), ("persistence = true", True), ("persistence = false", False)]
+)
+def test_persistence_is_left_to_the_server_where_it_is_not_said(
+    tmp_path: Path, text: str, persistence: bool | None
+) -> None:
+    persona = read_avatar_file(written(tmp_path, f'name = "Ana"\n{text}')).persona
+    assert persona.persistence is persistence
+
+
+@pytest.mark.parametrize(
     ("text", "key"),
     [
         ("", "name"),
@@ -61,6 +71,7 @@ def test_a_name_is_enough(tmp_path: Path) -> None:
         ('name = "Ana"\nrate = "fast"', "rate"),
         ('name = "Ana"\nlanguage = "klingon!"', "language"),
         ('name = "Ana"\nphrases = [1]', "phrases.0"),
+        ('name = "Ana"\npersistence = "yes"', "persistence"),
         ('name = "Ana"\n[[tools]]\nname = "a b"', "tools.0.name"),
         ('name = "Ana"\n[[tools]]\nname = "ab"\nurl = "x"', "tools.0.url"),
         ('name = "Ana"\nknowledge = "none.toml"', "knowledge"),

@@ -45,6 +45,8 @@ class Persona:
     """What look-ups report; some clients offer the camera and tools only for ``openai``."""
     phrases: tuple[str, ...] = ()
     """Sentences that visitors are likely to say."""
+    persistence: bool | None = None
+    """Whether visitors come back to the conversation they left; None: as the server is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class _Toml(BaseModel):
     phrases: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=2000)] = Field(
         default_factory=list[str]
     )
+    persistence: bool | None = None
     tools: Annotated[list[_Tool], Field(max_length=128)] = Field(default_factory=list[_Tool])
 
 
@@ -122,5 +125,6 @@ def read_avatar_file(path: Path) -> AvatarFile:
         model=toml.model,
         provider_name=toml.provider_name,
         phrases=tuple(toml.phrases),
+        persistence=toml.persistence,
     )
     return AvatarFile(persona, toml.package)

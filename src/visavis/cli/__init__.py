@@ -15,6 +15,7 @@ from visavis.cli.doctor import doctor
 from visavis.cli.key import key_app
 from visavis.cli.models import models_app
 from visavis.cli.serve import serve
+from visavis.cli.sessions import sessions_app
 from visavis.cli.settings import settings
 from visavis.cli.talk import talk
 
@@ -51,6 +52,7 @@ app.command()(settings)
 app.add_typer(models_app)
 app.add_typer(avatar_app)
 app.add_typer(key_app)
+app.add_typer(sessions_app)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The server's own HTTP interface, version 1."""
