@@ -86,7 +86,8 @@ class Call(Protocol):
     async def leave(self, ending: Ending = Ending.NORMAL, *, lost: bool = False) -> None:
         """End the session and free everything it holds. Idempotent.
 
-        ``lost``: the client did not hang up; its connection broke, or it could not be told any more.
+        ``lost``: the client did not hang up; its connection broke, it could not be told any more, or its page went
+        away and may come back.
         """
         ...
 

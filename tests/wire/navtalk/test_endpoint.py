@@ -189,10 +189,20 @@ async def test_an_ending_is_told_after_all_else_and_the_socket_closed(
 
 
 @pytest.mark.parametrize(
-    ("code", "lost"), [(1000, False), (1001, False), (1005, False), (1011, True), (1006, True), (4000, True)]
+    ("code", "lost", "cause"),
+    [
+        (1000, False, "left"),
+        (1005, False, "left"),
+        (1001, True, "left"),
+        (1006, True, "lost"),
+        (1011, True, "lost"),
+        (4000, True, "lost"),
+    ],
 )
 @pytest.mark.parametrize("waiting", [False, True])
-async def test_a_client_that_goes_is_left_at_once_and_the_call_told_how(code: int, lost: bool, waiting: bool) -> None:
+async def test_a_client_that_goes_is_left_at_once_and_the_call_told_how(
+    code: int, lost: bool, cause: str, waiting: bool
+) -> None:
     async with open_house() as house:
         house.reception.queue = waiting
         client = await house.call()
@@ -211,7 +221,7 @@ async def test_a_client_that_goes_is_left_at_once_and_the_call_told_how(code: in
         async with asyncio.timeout(5):
             await call.left.wait()
         assert (call.leaves, call.lost) == (1, lost)
-        await until(lambda: house.count("closed_total", cause="lost" if lost else "left") == 1)
+        await until(lambda: house.count("closed_total", cause=cause) == 1)
         client.transport.abort()
 
 

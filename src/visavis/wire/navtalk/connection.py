@@ -26,8 +26,11 @@ _SLOW_READER: Final = "slow_reader"
 _LEFT: Final = "left"
 _LOST: Final = "lost"
 
-_HUNG_UP: Final = (1000, 1001, 1005)
-"""Close codes of a client that leaves for good: normal, a page that goes away, none given (RFC 6455 §7.4.1)."""
+_HUNG_UP: Final = (1000, 1005)
+"""Close codes of a client that leaves for good: normal, none given (RFC 6455 §7.4.1)."""
+
+_GOING_AWAY: Final = 1001
+"""That of a page which is left or loaded anew, and may come back."""
 
 _LAST_READ: Final = 1.0
 """Seconds in which reading finds out how the client left, after writing has found that it did."""
@@ -126,8 +129,9 @@ class Connection:
         """Take the client's messages until it is gone."""
         while (frame := await self._socket.receive())["type"] != "websocket.disconnect":
             await inbox.take(frame)
-        self._lost = frame.get("code") not in _HUNG_UP
-        self._cause = self._cause or (_LOST if self._lost else _LEFT)
+        code = frame.get("code")
+        self._lost = code not in _HUNG_UP
+        self._cause = self._cause or (_LOST if self._lost and code != _GOING_AWAY else _LEFT)
 
     async def _follow(self, call: Call) -> None:
         """Queue what every call begins with and what the session tells; an end without a word is told as a failure."""
