@@ -106,14 +106,14 @@ def test_a_subscribers_addresses_count_as_one(one: str, other: str, same: bool) 
 
 
 def test_memory_is_bounded_and_the_quietest_are_forgotten() -> None:
-    limits = AttemptLimits(1, 1, addresses=3, clock=Clock())
-    for last in range(3):
+    limits = AttemptLimits(2, 1, addresses=3, clock=Clock())
+    for last in (0, 1, 2, 0, 2):
         limits.connect(f"192.0.2.{last}")
     limits.failed("192.0.2.2")
     # A fourth address takes the place of the one that was quiet for longest.
     limits.connect("192.0.2.3")
-    assert [allowed(limits, f"192.0.2.{last}", 1) for last in (1, 2, 3)] == [0, 0, 0]
-    assert allowed(limits, "192.0.2.0", 1) == 1
+    assert [allowed(limits, f"192.0.2.{last}", 9) for last in (0, 2, 3)] == [0, 0, 1]
+    assert allowed(limits, "192.0.2.1", 9) == 2
     # Calls do not push wrong licenses out of memory.
     for last in range(10, 20):
         limits.connect(f"192.0.2.{last}")
