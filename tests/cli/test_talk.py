@@ -12,6 +12,7 @@ from tests.cli.conftest import Run
 from tests.client.stage import Grey, Line, Tone, media, scripted
 
 DELTA = "realtime.response.audio_transcript.delta"
+WORDS = "realtime.response.audio_transcript.done"
 DONE = "realtime.response.audio.done"
 
 
@@ -37,11 +38,11 @@ async def talk(visavis: Run, url: str, *arguments: str) -> subprocess.CompletedP
 async def answers(line: Line) -> None:
     await line.accept()
     async with media(line, Tone(), Grey()):
-        await line.say("realtime.session.updated")
-        while (await line.heard())["type"] != "response.create":
-            pass
+        await line.begin()
+        await line.until_heard("response.create")
         for word in ("I am ", "a face."):
             await line.say(DELTA, {"id": "r1", "content": word})
+        await line.say(WORDS, {"id": "r1", "content": "I am a face."})
         await asyncio.sleep(0.5)
         await line.say(DONE, {"id": "r1"})
         await line.until_left()
@@ -50,21 +51,20 @@ async def answers(line: Line) -> None:
 async def hangs_up(line: Line) -> None:
     await line.accept()
     async with media(line, Tone()):
-        await line.say("realtime.session.updated")
-        while (await line.heard())["type"] != "response.create":
-            pass
+        await line.begin()
+        await line.until_heard("response.create")
         await line.say("conversation.connected.close", message="Time is up.")
 
 
 async def listens(line: Line) -> None:
     await line.accept()
     async with media(line, Tone()):
-        await line.say("realtime.session.updated")
+        await line.begin()
         await line.until_left()
 
 
 async def refuses(line: Line) -> None:
-    await line.say("conversation.connected.fail", message="No such avatar.")
+    await line.end("conversation.connected.fail", "unknown_avatar", "No such avatar.")
 
 
 async def test_a_talk_that_is_had_and_filmed(visavis: Run, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_a_films_failure_is_told_and_does_not_hide_the_calls(visavis: Run,
         assert failed(process).startswith("answer.mp4 cannot be written: ")
     async with scripted(refuses) as place:
         process = await talk(visavis, place.url, "--text", "Who are you?", "--save", "answer.mp4")
-        assert failed(process) == "the server does not take the call: No such avatar."
+        assert failed(process) == "the call could not be made (noScene): No such avatar."
 
 
 def test_a_recording_that_cannot_be_said(visavis: Run, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from fractions import Fraction
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import av
 import numpy as np
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack, VideoStreamTrack
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 Script = Callable[["Line"], Awaitable[None]]
 
@@ -25,8 +27,33 @@ class Line:
     async def say(self, kind: str, data: Any = None, **fields: Any) -> None:
         await self.socket.send(json.dumps({"type": kind, "data": data, **fields}))
 
-    async def accept(self, ice_servers: Any = ()) -> None:
-        await self.say("conversation.connected.success", {"sessionId": "one", "iceServers": ice_servers})
+    @property
+    def query(self) -> dict[str, str]:
+        """What the client asked for in the address."""
+        assert self.socket.request
+        return dict(parse_qsl(urlsplit(self.socket.request.path).query))
+
+    async def accept(self, ice_servers: Any = (), **more: Any) -> None:
+        await self.say("conversation.connected.success", {"sessionId": "one", "iceServers": ice_servers, **more})
+
+    async def state(self, state: str, **more: Any) -> None:
+        await self.say("conversation.connected.state", {"state": state, **more})
+
+    async def begin(self) -> None:
+        """The session takes history, then the microphone."""
+        await self.say("realtime.session.created", {"sessionId": "one"})
+        await self.say("realtime.session.updated")
+
+    async def end(self, kind: str, code: str = "", message: str = "So it is.", close: int = 1000) -> None:
+        """The last word, and the close."""
+        await self.say(kind, {"message": message} | ({"code": code} if code else {}), message=message)
+        await self.socket.close(close)
+
+    async def until_heard(self, kind: str) -> dict[str, Any]:
+        """The client's next message of that type."""
+        while (message := await self.heard())["type"] != kind:
+            pass
+        return message
 
     async def heard(self) -> dict[str, Any]:
         return json.loads(await self.socket.recv())
@@ -55,6 +82,8 @@ async def scripted(script: Script) -> AsyncIterator[Place]:
         place.calls += 1
         try:
             await script(Line(socket))
+        except ConnectionClosed:
+            pass
         finally:
             place.open -= 1
 
@@ -94,8 +123,7 @@ async def media(line: Line, *tracks: MediaStreamTrack) -> AsyncIterator[RTCPeerC
             peer.addTrack(track)
         await peer.setLocalDescription(await peer.createOffer())
         await line.say("webrtc.signaling.offer", {"sdp": {"type": "offer", "sdp": peer.localDescription.sdp}})
-        while (message := await line.heard())["type"] != "webrtc.signaling.answer":
-            pass
+        message = await line.until_heard("webrtc.signaling.answer")
         await peer.setRemoteDescription(RTCSessionDescription(message["data"]["sdp"]["sdp"], "answer"))
         yield peer
     finally:

@@ -1,22 +1,42 @@
 """A call whose server does what it should not, and a call that is left in the middle."""
 
 import asyncio
+import contextlib
+from typing import Any
 
 import pytest
 
 from tests.client.stage import Grey, Line, Tone, media, nothing_left, scripted, until
-from visavis.client import AudioFrame, Call, CallClosed, CallError, CallRefused, CallUnreachable, VideoFrame
-from visavis.client.directory import list_avatars
+from visavis.client import (
+    AudioFrame,
+    Call,
+    CallEndedError,
+    DisconnectReason,
+    MediaStreamFailedError,
+    NoSceneError,
+    ServerConnectionFailedError,
+    Timeouts,
+    VideoFrame,
+    list_avatars,
+)
 
 
 def call(url: str, **options: object) -> Call:
     return Call(url, license="x", name="n", **options)  # type: ignore[arg-type]
 
 
+def peer_of(one: Call) -> Any:
+    """The WebRTC connection that the call has now."""
+    link = one._outlet._link
+    assert link is not None
+    assert link._receiver._connection is not None
+    return link._receiver._connection
+
+
 async def with_media(line: Line) -> None:
     await line.accept()
     async with media(line, Tone(), Grey()):
-        await line.say("realtime.session.updated")
+        await line.begin()
         await line.until_left()
 
 
@@ -25,24 +45,24 @@ async def test_hanging_up_frees_the_peer_and_every_task() -> None:
         async with nothing_left():
             pictures: list[VideoFrame] = []
             async with call(place.url, on_video=pictures.append) as one:
-                await one.wait_ready()
-                await one.wait_media()
+                assert one.session_id == "one"
+                assert one.connected
+                # It is connected when there is a picture, not before.
+                assert pictures
                 await until(lambda: len(pictures) > 2)
-                connection = one._receiver._connection
-                assert connection is not None
+                connection = peer_of(one)
             assert connection.connectionState == "closed"
             assert connection.iceConnectionState == "closed"
+            assert not one.connected
         await until(lambda: place.open == 0)
 
 
 async def test_a_close_that_is_cancelled_still_frees_everything() -> None:
     async with nothing_left(), scripted(with_media) as place:
         one = call(place.url)
-        await one.__aenter__()
-        await one.wait_media()
-        connection = one._receiver._connection
-        assert connection is not None
-        closing = asyncio.create_task(one.close())
+        await one.connect()
+        connection = peer_of(one)
+        closing = asyncio.create_task(one.disconnect())
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.wait([closing])
@@ -57,10 +77,29 @@ async def test_hanging_up_while_media_are_being_offered() -> None:
             await line.until_left()
 
     async with nothing_left(), scripted(offers) as place:
-        for _ in range(5):
-            async with call(place.url):
-                pass
+        for moment in (0.0, 0.01, 0.05, 0.2, 0.5):
+            one = call(place.url)
+            connecting = asyncio.create_task(one.connect())
+            await asyncio.sleep(moment)
+            await one.disconnect()
+            with pytest.raises(CallEndedError):
+                await connecting
+            assert one.disconnection is None
         await until(lambda: place.open == 0)
+
+
+async def test_a_call_connects_once() -> None:
+    async with scripted(with_media) as place, call(place.url) as one:
+        with pytest.raises(RuntimeError):
+            await one.connect()
+
+
+async def test_a_call_that_was_never_made() -> None:
+    one = call("http://127.0.0.1:1")
+    await one.disconnect()
+    with pytest.raises(CallEndedError):
+        await one.send_text("Hello?")
+    assert [event async for event in one.events()] == []
 
 
 async def no_json(line: Line) -> None:
@@ -86,44 +125,46 @@ async def ice_servers_of_numbers(line: Line) -> None:
 @pytest.mark.parametrize("script", [no_json, no_object, no_ice_servers, ice_servers_of_numbers])
 async def test_what_does_not_speak_the_protocol_is_let_go(script: object) -> None:
     async with nothing_left(), scripted(script) as place:  # type: ignore[arg-type]
-        with pytest.raises(CallUnreachable, match="does not speak this protocol"):
-            await call(place.url).__aenter__()
+        with pytest.raises(ServerConnectionFailedError, match="does not speak this protocol") as raised:
+            await call(place.url).connect()
+        assert raised.value.code == "bad_protocol"
         await until(lambda: place.open == 0)
         assert place.calls == 1
 
 
 async def test_a_refusal_is_told_and_lets_go() -> None:
     async def refuses(line: Line) -> None:
-        await line.say("conversation.connected.fail", message="No such avatar.")
-        await line.until_left()
+        await line.end("conversation.connected.fail", message="No such avatar.", code="unknown_avatar")
 
     async with nothing_left(), scripted(refuses) as place:
-        with pytest.raises(CallRefused, match=r"No such avatar\."):
-            await call(place.url).__aenter__()
+        with pytest.raises(NoSceneError, match=r"No such avatar\."):
+            await call(place.url).connect()
         await until(lambda: place.open == 0)
 
 
 async def test_a_mute_server_is_given_up() -> None:
     async with nothing_left(), scripted(Line.until_left) as place:
-        with pytest.raises(CallUnreachable, match="does not answer"):
-            await call(place.url, timeout=0.2).__aenter__()
+        with pytest.raises(ServerConnectionFailedError, match="does not answer"):
+            await call(place.url, timeouts=Timeouts(answer=0.2)).connect()
         await until(lambda: place.open == 0)
 
 
 async def test_a_cancelled_call_is_let_go() -> None:
     async with nothing_left(), scripted(Line.until_left) as place:
-        entering = asyncio.create_task(call(place.url).__aenter__())
+        connecting = asyncio.create_task(call(place.url).connect())
         await until(lambda: place.open == 1)
-        entering.cancel()
-        await asyncio.wait([entering])
-        assert entering.cancelled()
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        assert connecting.cancelled()
         await until(lambda: place.open == 0)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "ftp://127.0.0.1", "http://127.0.0.1:port", "nowhere"])
 async def test_no_server_there(address: str) -> None:
-    with pytest.raises(CallUnreachable):
-        await call(address).__aenter__()
+    with pytest.raises(ServerConnectionFailedError) as raised:
+        await call(address).connect()
+    assert raised.value.code == "unreachable"
+    assert "license" not in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["on_audio", "on_video"])
@@ -137,72 +178,66 @@ async def test_a_callback_that_raises_ends_the_call(kind: str) -> None:
             raise LookupError("no such thing")
 
     async with nothing_left(), scripted(with_media) as place:
-        async with call(place.url, **{kind: breaks}) as one:
-            kinds = [event.type async for event in one.events()]
-            assert kinds[0] == "conversation.connected.success"
-            assert one.over is not None
-            assert one.over.kind == "failed"
-            assert "LookupError: no such thing" in str(one.over)
-            with pytest.raises(CallClosed, match="no such thing") as raised:
-                await one.send_text("Hello?")
-            assert isinstance(raised.value.__cause__, LookupError)
-            # Nothing is left that could grow: the connection is gone before anybody hangs up.
-            await until(lambda: place.open == 0)
-            await until(lambda: one._receiver._connection is None)
+        one = call(place.url, **{kind: breaks})
+        events = one.events()
+        with contextlib.suppress(LookupError):  # Where that is before the call is connected.
+            await one.connect()
+        async with asyncio.timeout(10):
+            assert [event async for event in events]
+        with pytest.raises(CallEndedError, match="no such thing") as raised:
+            await one.send_text("Hello?")
+        assert raised.value.code == "app_failed"
+        assert isinstance(raised.value.__cause__, LookupError)
+        # Nothing is left that could grow: the connection is gone before anybody hangs up.
+        await until(lambda: place.open == 0)
         assert count == 3
 
 
-async def test_the_end_is_told_to_everybody_who_asks() -> None:
-    async def ends(line: Line) -> None:
-        await line.accept()
-        await line.say("realtime.session.updated")
+async def test_a_callback_that_raises_while_the_call_is_made_is_what_connecting_raises() -> None:
+    def breaks(_: object) -> None:
+        raise LookupError("no such thing")
 
-    async with scripted(ends) as place, call(place.url) as one:
-        async with asyncio.timeout(10):
-            first = [event.type async for event in one.events()]
-            assert first == ["conversation.connected.success", "realtime.session.updated"]
-            for _ in range(2):
-                assert [event async for event in one.events()] == []
-            await asyncio.gather(*[_drained(one) for _ in range(3)])
-
-
-async def _drained(one: Call) -> None:
-    async for _ in one.events():
-        pass
+    for kind in ("on_state", "on_event", "on_message", "on_video"):
+        async with nothing_left(), scripted(with_media) as place:
+            with pytest.raises(LookupError):
+                await call(place.url, **{kind: breaks}).connect()
+            await until(lambda: place.open == 0)
 
 
 async def test_words_that_are_no_message_end_the_call() -> None:
     async def babbles(line: Line) -> None:
         await line.accept()
-        await line.socket.send("]")
-        await line.until_left()
+        async with media(line, Tone(), Grey()):
+            await line.begin()
+            await line.until_heard("response.create")
+            await line.socket.send("]")
+            await line.until_left()
 
     async with nothing_left(), scripted(babbles) as place, call(place.url) as one:
-        with pytest.raises(CallClosed, match="The call failed"):
-            await one.wait_ready()
+        events = one.events()
+        await one.send_text("Hello?")
+        assert [event async for event in events]
+        assert one.disconnection is not None
+        assert (one.disconnection.code, one.disconnection.reason) == (
+            "bad_protocol",
+            DisconnectReason.CONTROL_DISCONNECTED,
+        )
         await until(lambda: place.open == 0)
 
 
-async def test_why_the_server_hangs_up() -> None:
-    async def times_out(line: Line) -> None:
-        await line.accept()
-        await line.say("conversation.connected.close", message="Time is up.")
-        await line.socket.close(1000)
-
-    async with scripted(times_out) as place, call(place.url) as one:
-        await _drained(one)
-        assert one.over is not None
-        assert (one.over.kind, str(one.over)) == ("conversation.connected.close", "Time is up.")
-
-
 async def test_media_that_do_not_come_are_not_waited_for_without_end() -> None:
-    async def silent(line: Line) -> None:
+    async def offers_nothing(line: Line) -> None:
         await line.accept()
+        await line.state("preparing")
+        await line.state("connecting")
+        await line.begin()
         await line.until_left()
 
-    async with scripted(silent) as place, call(place.url, timeout=0.2) as one:
-        with pytest.raises(CallError, match="Picture and sound could not be connected in time"):
-            await one.wait_media()
+    async with nothing_left(), scripted(offers_nothing) as place:
+        with pytest.raises(MediaStreamFailedError, match="could not be connected in time") as raised:
+            await call(place.url, timeouts=Timeouts(media=0.2)).connect()
+        assert raised.value.code == "media_timeout"
+        await until(lambda: place.open == 0)
 
 
 @pytest.mark.parametrize("body", ["[]", '{"data": [{"name": "n"}]}', '{"data": ["n"]}', "nothing"])
@@ -215,5 +250,5 @@ async def test_a_list_of_avatars_that_is_none(body: str) -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(CallUnreachable):
+        with pytest.raises(ServerConnectionFailedError):
             await list_avatars(f"http://127.0.0.1:{port}", "x")

@@ -56,8 +56,6 @@ async def test_the_mouth_follows_the_voice(server: ServerProcess) -> None:
         on_audio=watcher.hear,
         on_video=watcher.see,
     ) as call:
-        await call.wait_ready()
-        await call.wait_media()
         # The first sender reports place all that follows.
         await asyncio.sleep(2.5)
         for _ in range(2):
@@ -82,10 +80,7 @@ async def test_an_idle_face_is_alive_and_sends_25_pictures_a_second(server: Serv
 
 async def test_an_idle_face_blinks_and_breathes(server: ServerProcess) -> None:
     watcher = Watcher()
-    async with Call(
-        server.url, license=server.license, avatar_id="vera", model="transparency", on_video=watcher.see
-    ) as call:
-        await call.wait_media()
+    async with Call(server.url, license=server.license, avatar_id="vera", model="transparency", on_video=watcher.see):
         await asyncio.sleep(10)
     eyes = np.array(
         [cv2.cvtColor(picture[205:240, 170:340], cv2.COLOR_BGR2GRAY).mean() for _, picture in watcher.pictures]

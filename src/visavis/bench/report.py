@@ -16,7 +16,7 @@ from visavis.bench import measures
 from visavis.bench.measures import Load, Target, Times
 from visavis.bench.server_process import ServerProcess
 from visavis.bench.speech import synthesize
-from visavis.client.directory import list_avatars
+from visavis.client import list_avatars
 
 
 async def run(*, sessions: int, rounds: int, seconds: float, server: str, license: str) -> None:

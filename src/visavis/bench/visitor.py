@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.client import MICROPHONE_RATE, AudioFrame, Call, Event, VideoFrame, pace
+from visavis.client import MICROPHONE_RATE, AudioFrame, Call, Message, Reconnection, VideoFrame, pace
 
 LOUD = 300.0
 """RMS of 20 ms of sound from which it is heard; speech here has about 3000, silence less than 5."""
@@ -20,9 +20,16 @@ class Visitor:
 
     def __init__(self, server: str, license: str, *, avatar_id: str, model: str | None = None) -> None:
         self._call = Call(
-            server, license=license, avatar_id=avatar_id, model=model, on_audio=self._hear, on_video=self._see
+            server,
+            license=license,
+            avatar_id=avatar_id,
+            model=model,
+            on_audio=self._hear,
+            on_video=self._see,
+            on_message=self._note,
+            # What is lost is to be seen.
+            reconnection=Reconnection(attempts=0),
         )
-        self._following: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.sound: deque[tuple[float, float]] = deque(maxlen=3000)
         """Of each 20 ms of sound: when it was received (loop time), and its RMS."""
@@ -33,7 +40,7 @@ class Visitor:
         self.opened = 0.0
         """Loop time at which the call was begun."""
         self.first_picture: float | None = None
-        self.events: list[Event] = []
+        self.events: list[Message] = []
 
     @property
     def call(self) -> Call:
@@ -42,21 +49,11 @@ class Visitor:
 
     async def __aenter__(self) -> Self:
         self.opened = asyncio.get_running_loop().time()
-        await self._call.__aenter__()
-        self._following = asyncio.create_task(self._follow())
-        try:
-            await self._call.wait_ready()
-            await self._call.wait_media()
-            await self.until(lambda: self.first_picture is not None, 10.0)
-        except BaseException:
-            await self.__aexit__()
-            raise
+        await self._call.connect()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._call.close()
-        if self._following:
-            await self._following
+        await self._call.disconnect()
 
     def heard_since(self, at: float) -> float | None:
         """When sound was first heard after ``at`` (loop time)."""
@@ -111,7 +108,6 @@ class Visitor:
             self.video_times.append((frame.timing.received, frame.timing.sent))
         self._changed.set()
 
-    async def _follow(self) -> None:
-        async for event in self._call.events():
-            self.events.append(event)
-            self._changed.set()
+    def _note(self, message: Message) -> None:
+        self.events.append(message)
+        self._changed.set()

@@ -1,332 +1,440 @@
-"""A call over the unified WebSocket, from Python."""
+"""A call: one conversation with an avatar, over however many connections it takes."""
 
 import asyncio
-import base64
-import contextlib
-import ipaddress
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, cast
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from typing import Any, Self
 
-import numpy as np
-from aiortc import RTCIceServer
-from numpy.typing import NDArray
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+import structlog
 
-from visavis.client.errors import CallClosed, CallError, CallRefused, CallUnreachable
-from visavis.client.media import AudioFrame, Receiver, VideoFrame
+from visavis.client import wire
+from visavis.client.address import Address
+from visavis.client.answers import next_answer
+from visavis.client.dialogue import Dialogue
+from visavis.client.errors import NoSessionToResumeError, SessionTimeoutError
+from visavis.client.events import (
+    Activity,
+    Caption,
+    Disconnection,
+    Event,
+    HistoryItem,
+    Message,
+    MicrophoneLost,
+    Notice,
+    Reconnecting,
+    Resumed,
+    Variable,
+)
+from visavis.client.lifeline import Lifeline, TokenProvider
+from visavis.client.link import GOING_AWAY, NORMAL, Ears, Link
+from visavis.client.listeners import EVENTS_HELD, PICTURES_HELD, SOUND_HELD, Listeners
+from visavis.client.media import AudioFrame, VideoFrame
+from visavis.client.options import Reconnection, RetryOptions, Timeouts
+from visavis.client.outcome import HUNG_UP, Outcome, outcome_of
+from visavis.client.outlet import Outlet
+from visavis.client.sound import AudioSource, Feed, Pcm, opened, pace, silence
+from visavis.client.states import ConnectionState, ConnectionStateType, connection_state
+from visavis.client.stream import Stream
+from visavis.client.tools import Tool, Toolbox
+from visavis.client.variables import Variables
 
-MICROPHONE_RATE = 24_000
-"""Hz of the sound that ``Call.send_audio`` takes."""
+logger = structlog.get_logger(__name__)
 
-PATH = "/wss/v2/realtime-chat"
-_EVENTS_HELD = 4096
-_CLOSE_SECONDS = 5.0
-"""How long the other side may take to close the connection, and a call's work to end after it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something the server told. ``at`` is loop time; ``data`` is never None; ``message`` is the whole message."""
-
-    type: str
-    data: Mapping[str, Any]
-    at: float
-    message: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """The words it carries, where it carries any."""
-        return str(self.data.get("content", ""))
+_HISTORY_HELD = 1000
 
 
 class Call:
-    """One conversation with an avatar; an async context manager.
+    """One conversation with an avatar. Entering it as an async context manager connects, leaving it hangs up.
 
-    ``server`` is the server's web address. ``on_audio`` and ``on_video`` get the avatar's sound and picture, on the
-    event loop, and must not block; what they raise ends the call. Entering raises ``CallRefused`` or
-    ``CallUnreachable``.
+    ``server`` is the server's web address. A ``license`` key, a client ``token``, or a ``token_provider`` (awaited for
+    a fresh token at each attempt to connect) says who calls; ``avatar_id`` or ``name`` says who is called.
+
+    The callbacks run on the event loop and must not block; what one raises ends the call, and is raised by ``connect``
+    or is the cause of the ``CallEndedError`` that the call's methods raise from then on. ``audio`` is the visitor's
+    sound, taken from when the call is connected until its end.
+
+    ``resume`` is the ``resume_token`` of an earlier call whose session is to go on. ``history`` is what was said before
+    a call that begins anew; plain text was said by the visitor. ``variables`` stand in for ``{{name}}`` in the avatar's
+    prompt and greeting; ``tools`` run by themselves when the avatar asks for them.
     """
 
     def __init__(
         self,
         server: str,
         *,
-        license: str,
-        name: str | None = None,
+        license: str = "",
+        token: str = "",
+        token_provider: TokenProvider | None = None,
         avatar_id: str | None = None,
+        name: str | None = None,
         model: str | None = None,
-        history: Sequence[str] = (),
+        voice: str | None = None,
+        prompt: str | None = None,
+        audio: AudioSource | None = None,
+        tools: Sequence[Tool] = (),
+        variables: Mapping[str, Variable] | None = None,
+        history: Sequence[HistoryItem | str] = (),
+        resume: str = "",
+        retry: RetryOptions | None = None,
+        reconnection: Reconnection | None = None,
+        timeouts: Timeouts | None = None,
         on_audio: Callable[[AudioFrame], None] | None = None,
         on_video: Callable[[VideoFrame], None] | None = None,
-        timeout: float = 15.0,
+        on_event: Callable[[Event], None] | None = None,
+        on_state: Callable[[ConnectionState], None] | None = None,
+        on_message: Callable[[Message], None] | None = None,
     ) -> None:
-        self._url = _url(server, license=license, name=name, avatar_id=avatar_id, model=model)
-        self._history = tuple(history)
-        self._timeout = timeout
-        self._receiver = Receiver(
-            on_audio or _ignore, on_video or _ignore, loopback=_is_loopback(server), on_failure=self._fail
+        async def key() -> str:
+            return token or license
+
+        self._transparent = model == "transparency"
+        self._source = audio
+        self._listeners = Listeners(on_audio, on_video, on_event, on_state, on_message)
+        self._outlet = Outlet()
+        self._timeouts = timeouts or Timeouts()
+        self._reconnection = reconnection or Reconnection()
+        self._lifeline = Lifeline(
+            address=Address(server, avatar_id, name, model, voice, prompt),
+            key=token_provider or key,
+            timeouts=self._timeouts,
+            retry=retry or RetryOptions(),
+            reconnection=self._reconnection,
+            ears=Ears(self._take, self._enter, self._listeners.hear, self._listeners.see),
         )
-        self._socket: ClientConnection | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._ice_servers: list[RTCIceServer] = []
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue(_EVENTS_HELD)
-        self._ready = asyncio.Event()
-        self._over: CallClosed | None = None
+        self._dialogue = Dialogue(self._follow)
+        self._toolbox = Toolbox(tools, self.send_tool_result)
+        self._variables = Variables(variables or {})
+        earlier = (HistoryItem("user", item) if isinstance(item, str) else item for item in history)
+        self._history: deque[HistoryItem] = deque(earlier, _HISTORY_HELD)
+        self._state = connection_state(ConnectionStateType.DISCONNECTED)
+        self._runner: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._failure: Exception | None = None
+        self._close_code = NORMAL
         self.session_id = ""
-        self.warning = ""
-        """What the server found odd about the call, such as several avatars of one name."""
-        self.dropped_events = 0
-        """Events that nobody took; the oldest go first, beyond 4096."""
+        """The session's id; empty before there is one."""
+        self.resume_token = resume
+        """With which a later call goes on with this session, while the server keeps it; empty where it does not."""
+        self.resumed = False
+        """Whether this call went on with an earlier session when it was connected."""
+        self.disconnection: Disconnection | None = None
+        """Why the call is over, once a call that was connected is."""
+        self.dropped_audio = 0
+        """Samples that were sent while the connection was lost, and went nowhere."""
+
+    # The call's life.
+
+    async def connect(self) -> str:
+        """Connect; the session's id, when picture and sound flow and the server listens.
+
+        Raises one of the ``CallError`` classes; ``CallEndedError`` where ``disconnect`` was called meanwhile; what one
+        of the callbacks raised.
+        """
+        if self._runner:
+            raise RuntimeError("a Call connects once")
+        runner = self._runner = asyncio.create_task(self._run())
+        connected = asyncio.create_task(self._connected.wait())
+        try:
+            await asyncio.wait({runner, connected}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await self.disconnect()
+            raise
+        finally:
+            connected.cancel()
+        if not self._connected.is_set():
+            raise self._failure or HUNG_UP.error()
+        return self.session_id
+
+    async def disconnect(self, *, keep: bool = False) -> None:
+        """Hang up and free everything; returns when that is done. Idempotent.
+
+        ``keep``: go without hanging up, so that the session can be resumed also where the server keeps only those of
+        visitors whose connection was lost.
+        """
+        if self._runner is None:
+            self._finish(HUNG_UP)
+            return
+        if keep:
+            self._close_code = GOING_AWAY
+        self._runner.cancel()
+        # Who waits here may be cancelled; the call's end goes on.
+        await asyncio.wait([self._runner])
 
     async def __aenter__(self) -> Self:
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._connect()
-        except BaseException as error:
-            await self.close()
-            if reason := _unreachable(error):
-                raise CallUnreachable(reason) from None
-            raise
+        await self.connect()
         return self
-
-    async def _connect(self) -> None:
-        self._socket = await connect(self._url, max_size=None, compression=None, close_timeout=_CLOSE_SECONDS)
-        first = await self._receive()
-        if first.type != "conversation.connected.success":
-            raise CallRefused(first.type, _human(first))
-        self.session_id = str(first.data.get("sessionId", ""))
-        self._ice_servers = [_ice_server(entry) for entry in first.data.get("iceServers") or ()]
-        self._put(first)
-        self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.disconnect()
 
     @property
-    def over(self) -> CallClosed | None:
-        """Why the call ended, once it has."""
-        return self._over
+    def connected(self) -> bool:
+        """Whether the call is up now."""
+        return self._outlet.connected
 
-    async def wait_ready(self) -> None:
-        """Until the server takes the microphone. Raises ``CallClosed`` when it ends the call instead."""
-        await self._wait(self._ready, "The server did not get ready in time.")
+    @property
+    def state(self) -> ConnectionState:
+        """How far the connection is."""
+        return self._state
 
-    async def wait_media(self) -> None:
-        """Until picture and sound are connected. Raises ``CallClosed``."""
-        await self._wait(self._receiver.connected, "Picture and sound could not be connected in time.")
+    @property
+    def activity(self) -> Activity:
+        """What the avatar does."""
+        return self._dialogue.activity
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Everything the server tells, from the first message on, until the call ends. Each event is given out once."""
-        while (event := await self._events.get()) is not None:
-            yield event
-        # The end is for whoever asks next, too.
-        self._put(None)
+    @property
+    def history(self) -> tuple[HistoryItem, ...]:
+        """What both sides said, oldest first; the last 1000 items."""
+        return tuple(self._history)
 
-    async def send_audio(self, pcm: NDArray[np.int16]) -> None:
-        """Microphone sound: mono int16 at ``MICROPHONE_RATE``, at the pace at which it was recorded."""
-        audio = base64.b64encode(pcm.astype("<i2").tobytes()).decode()
-        await self.send({"type": "realtime.input_audio_buffer.append", "data": {"audio": audio}})
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The session's variables, as far as they were set here or resumed."""
+        return self._variables.present()
+
+    # What comes.
+
+    def events(self) -> Stream[Event]:
+        """All that happens from now on, to its end; may be asked for before the call connects, and several times.
+
+        It holds 1000 events that nobody took; the oldest go.
+        """
+        return self._listeners.events.new(EVENTS_HELD)
+
+    def audio(self) -> Stream[AudioFrame]:
+        """The avatar's sound from now on, in frames of 20 ms. It holds 5 s that nobody took; the oldest goes."""
+        return self._listeners.sound.new(SOUND_HELD)
+
+    def video(self) -> Stream[VideoFrame]:
+        """The avatar's picture from now on. It holds five that nobody took; the oldest go."""
+        return self._listeners.pictures.new(PICTURES_HELD)
+
+    # What goes. All of it raises ``CallEndedError`` when the call is over.
+
+    async def send_audio(self, pcm: Pcm) -> None:
+        """The visitor's sound: mono int16 at ``MICROPHONE_RATE``, at the pace at which it was recorded.
+
+        While the connection is lost it is dropped.
+        """
+        if not await self._outlet.try_to_send(wire.audio(pcm)):
+            self.dropped_audio += len(pcm)
+
+    async def stream_audio(self, source: AsyncIterable[Pcm]) -> None:
+        """Send all that comes from ``source``, such as ``pace(recording)``."""
+        async for piece in source:
+            await self.send_audio(piece)
 
     async def send_text(self, text: str, *, reply: bool = True) -> None:
         """Say something in writing; ``reply``: have it answered."""
-        content = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": content}
-        await self.send({"type": "conversation.item.create", "item": item})
+        await self.send(wire.said(text))
+        self._dialogue.typed(text, answered=reply)
         if reply:
-            await self.send({"type": "response.create"})
+            await self.send(wire.RESPOND)
+
+    async def ask(self, question: str | Pcm, *, patience: float = 60.0) -> str:
+        """Ask in writing, or aloud by a recording, and wait until the answer was heard to its end; its words.
+
+        A recording is followed by silence, in which the server finds its end. Raises ``TimeoutError`` when there was no
+        whole answer within ``patience`` seconds.
+        """
+        with self.events() as events:
+            answer = next_answer(events, self._dialogue.begun)
+            async with asyncio.timeout(patience):
+                if isinstance(question, str):
+                    await self.send_text(question)
+                    words = await answer
+                else:
+                    speaking = asyncio.create_task(self._speak(question))
+                    try:
+                        words = await answer
+                    finally:
+                        speaking.cancel()
+                        await asyncio.wait([speaking])
+        if words is None:
+            raise (self._outlet.over or HUNG_UP).ended()
+        return words
+
+    async def interrupt(self) -> None:
+        """Have the avatar be silent now, and forget what it was to say."""
+        await self.send(wire.CLEAR if self._transparent else wire.CANCEL)
 
     async def send_image(self, picture: bytes, *, media_type: str = "image/jpeg", reply: bool = False) -> None:
-        """Show a picture; ``reply``: have it spoken about."""
-        content = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
-        await self.send({"type": "realtime.input_image", "data": {"content": content, "reply": int(reply)}})
+        """Show a JPEG, PNG or WebP picture; ``reply``: have it spoken about."""
+        await self.send(wire.image(picture, media_type, reply))
 
     async def configure(
         self, *, voice: str | None = None, prompt: str | None = None, tools: Sequence[Mapping[str, Any]] | None = None
     ) -> None:
-        """Change the avatar for this call; ``tools`` in OpenAI's flat form."""
-        given = {"voice": voice, "prompt": prompt, "tools": tools}
-        content = json.dumps({key: value for key, value in given.items() if value is not None})
-        await self.send({"type": "realtime.input_config", "data": {"content": content}})
+        """Change the avatar for this session.
+
+        ``tools``, in OpenAI's flat form, replace all that it has; calls of them are told as ``ToolCall``, and to be
+        answered by ``send_tool_result``.
+        """
+        await self.send(wire.configuration(voice=voice, prompt=prompt, tools=tools))
+
+    async def add_tool(self, tool: Tool) -> None:
+        """Give the avatar a tool; one of the same name is replaced."""
+        self._toolbox.add(tool)
+        if self.connected:
+            await self._outlet.try_to_send(wire.more_tools([tool.definition()]))
+
+    def remove_tool(self, name: str) -> None:
+        """Run that tool no more; an avatar that still asks for it is told that it is gone."""
+        self._toolbox.remove(name)
 
     async def send_tool_result(self, call_id: str, output: str, *, reply: bool = True) -> None:
         """Return what a tool gave; ``reply``: have it spoken about."""
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        await self.send({"type": "conversation.item.create", "item": item})
+        await self.send(wire.tool_result(call_id, output))
         if reply:
-            await self.send({"type": "response.create"})
+            await self.send(wire.RESPOND)
+
+    async def set_variables(self, values: Mapping[str, Variable | None]) -> None:
+        """Set session variables; None removes one. Raises ``ValueError`` for what the protocol does not take."""
+        self._variables.set(values)
+        if self.connected:
+            await self._outlet.try_to_send(wire.variables(values))
+
+    async def keep_alive(self) -> None:
+        """Tell that the visitor is still there: the idle time begins anew."""
+        await self.send(wire.KEEP_ALIVE)
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Any message of the protocol. Raises ``CallClosed`` when the call is over."""
-        if self._socket is None or self._over:
-            raise self._over or CallError("the call has not been made yet")
-        with contextlib.suppress(ConnectionClosed):
-            await self._socket.send(json.dumps(message))
-            return
-        raise self._over or CallClosed("closed", "The connection is closed.")
+        """Any message of the protocol; it waits while the connection is lost."""
+        await self._outlet.send(message)
 
-    async def close(self) -> None:
-        """Hang up and free everything. Idempotent."""
-        if self._socket:
-            await self._socket.close()
-        if self._reader:
-            # It ends by itself once the connection is closed, and frees what it holds.
-            await asyncio.wait([self._reader], timeout=_CLOSE_SECONDS)
-            if not self._reader.done():
-                self._reader.cancel()
-                await asyncio.wait([self._reader])
-        await self._receiver.close()
-        self._finish(CallClosed("closed", "Hung up."))
-
-    async def _wait(self, event: asyncio.Event, late: str) -> None:
-        waiting = asyncio.get_running_loop().create_task(event.wait())
+    async def _run(self) -> None:
+        """The whole life of the call, which frees all at its end."""
+        outcome = HUNG_UP
         try:
-            reader = self._reader
-            if reader is None:
-                raise CallError("the call has not been made yet")
-            await asyncio.wait({waiting, reader}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
-            if not event.is_set():
-                raise self._over or CallError(late)
-        finally:
-            waiting.cancel()
-
-    async def _read(self) -> None:
-        last: Event | None = None
-        try:
-            while True:
-                last = await self._receive()
-                # A connection that closes meanwhile may still have said why: that comes next.
-                with contextlib.suppress(CallClosed):
-                    await self._act(last)
-                self._put(last)
-        except ConnectionClosed as closed:
-            reason = _human(last) if last and last.type.startswith("conversation.connected.") else ""
-            kind = last.type if reason and last else "closed"
-            code = closed.rcvd.code if closed.rcvd else 1006
-            self._finish(CallClosed(kind, reason or f"The connection was closed ({code})."))
+            async with AsyncExitStack() as stack:
+                outcome = await self._live(stack)
+        except asyncio.CancelledError:
+            # Only ``disconnect`` does that.
+            outcome = HUNG_UP
+        except NoSessionToResumeError as error:
+            self.resume_token = ""
+            self._failure = error
         except Exception as error:
-            self._finish(_failed(error))
+            self._failure = error
+            outcome = outcome_of(error)
         finally:
-            await self._receiver.close()
-            if self._socket:
-                await self._socket.close()
+            await self._toolbox.close()
+            self._finish(outcome)
 
-    def _fail(self, error: Exception) -> None:
-        """A callback raised: the call is over, and its reader frees it."""
-        if self._over is None and self._reader:
-            self._finish(_failed(error))
-            self._reader.cancel()
+    async def _live(self, stack: AsyncExitStack) -> Outcome:
+        """Connect, and come back as often as it must be; why there is no more. Raises what ``connect`` does."""
+        sound = await opened(self._source, stack) if self._source else None
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                link = await self._lifeline.first(self.resume_token)
+        except TimeoutError:
+            raise SessionTimeoutError("Connecting took too long.", "connect_timeout") from None
+        try:
+            self.resumed = link.resumed
+            self._outlet.connect(link)
+            self._connected.set()
+            if sound:
+                feed = Feed(sound, self.send_audio, lambda why: self._listeners.tell(MicrophoneLost(why)))
+                stack.push_async_callback(feed.close)
+            while True:
+                await asyncio.wait([link.over])
+                outcome = link.over.result()
+                self._outlet.connect(None)
+                self._dialogue.end()
+                if not (outcome.lost and self.resume_token):
+                    return outcome
+                await link.close(None)
+                following = await self._lifeline.again(lambda: self.resume_token, self._attempt)
+                if following is None:
+                    return outcome
+                link = following
+                self._outlet.connect(link)
+        finally:
+            self._outlet.connect(None)
+            await link.close(self._close_code)
 
-    async def _receive(self) -> Event:
-        socket = self._socket
-        assert socket is not None
-        message = _mapping(json.loads(await socket.recv()))
-        data = _mapping(message.get("data") or {})
-        return Event(str(message.get("type", "")), data, asyncio.get_running_loop().time(), message)
+    def _attempt(self, number: int) -> None:
+        self._enter(connection_state(ConnectionStateType.SEARCHING))
+        self._listeners.tell(Reconnecting(number, self._reconnection.attempts))
 
-    async def _act(self, event: Event) -> None:
-        match event.type:
-            case "webrtc.signaling.offer":
-                sdp = await self._receiver.answer(str(event.data["sdp"]["sdp"]), self._ice_servers)
-                answer = {"sdp": {"type": "answer", "sdp": sdp}}
-                await self.send({"type": "webrtc.signaling.answer", "data": answer})
-            case "realtime.session.created":
-                for text in self._history:
-                    await self.send_text(text, reply=False)
-            case "realtime.session.updated":
-                self._ready.set()
+    def _finish(self, outcome: Outcome) -> None:
+        """The call is over. Idempotent."""
+        if self._outlet.over:
+            return
+        self._outlet.end(outcome)
+        try:
+            self._dialogue.end()
+            self._enter(connection_state(ConnectionStateType.DISCONNECTED))
+            if self._connected.is_set():
+                self.disconnection = outcome.disconnection(self.session_id)
+                self._listeners.tell(self.disconnection)
+        except Exception:
+            # A callback's; there is nobody left to tell.
+            logger.exception("a callback failed at the end of the call")
+        finally:
+            self._listeners.end()
+
+    def _enter(self, state: ConnectionState) -> None:
+        if state != self._state:
+            self._state = state
+            self._listeners.tell(state)
+
+    async def _take(self, link: Link, message: Message) -> None:
+        """Everything that the server says."""
+        self._listeners.receive(message)
+        match message.type:
+            case "conversation.connected.success":
+                self.session_id = str(message.data.get("sessionId", ""))
+                self.resume_token = str(message.data.get("resumeToken") or "")
+                self._listeners.tell(message)
+            case "conversation.connected.state":
+                # The link has told it.
+                pass
             case "conversation.connected.warning":
-                self.warning = _human(event)
+                self._listeners.tell(Notice(message.told))
+            case "conversation.connected.expiring":
+                self._listeners.tell(wire.expiring(message))
+            case "conversation.connected.resumed":
+                self._restore(wire.resumed(message))
+            case "realtime.session.created":
+                await self._introduce(link)
+                self._listeners.tell(message)
+            case "realtime.response.function_call_arguments.done":
+                call = wire.tool_call(message)
+                self._dialogue.uses_tool(call.response_id)
+                self._listeners.tell(call)
+                self._toolbox.use(call)
+            case _ if not self._dialogue.take(message):
+                self._listeners.tell(message)
             case _:
                 pass
 
-    def _put(self, event: Event | None) -> None:
-        if event and self._over:
-            return
-        if self._events.full():
-            self._events.get_nowait()
-            self.dropped_events += 1
-        self._events.put_nowait(event)
+    def _restore(self, resumed: Resumed) -> None:
+        self._history.clear()
+        self._history.extend(resumed.history)
+        self._variables.restore(resumed.variables)
+        self._listeners.tell(resumed)
 
-    def _finish(self, why: CallClosed) -> None:
-        if self._over is None:
-            self._over = why
-            self._put(None)
+    async def _introduce(self, link: Link) -> None:
+        """Tell a session that begins, or goes on, what it is to know."""
+        if values := self._variables.told():
+            await link.send(wire.variables(values))
+        if definitions := self._toolbox.definitions():
+            await link.send(wire.more_tools(definitions))
+        if not link.resumed:
+            for item in tuple(self._history):
+                await link.send(wire.said(item.text, item.role))
 
+    def _follow(self, event: Caption | Activity) -> None:
+        """What the dialogue tells."""
+        if isinstance(event, Caption) and event.state == "final" and event.text:
+            self._history.append(HistoryItem("user" if event.side == "user" else "assistant", event.text))
+        self._listeners.tell(event)
 
-def _url(server: str, *, license: str, **options: str | None) -> str:
-    parts = urlsplit(server)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    query = urlencode({"license": license} | {_QUERY[key]: value for key, value in options.items() if value})
-    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + PATH, query, ""))
-
-
-_QUERY = {"name": "name", "avatar_id": "avatarId", "model": "model"}
-
-
-def _human(event: Event) -> str:
-    return str(event.message.get("message") or event.data.get("message") or event.type)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"an object was expected, not {type(value).__name__}")
-    return cast(dict[str, Any], value)
-
-
-def _ice_server(entry: Any) -> RTCIceServer:
-    given = _mapping(entry)
-    urls: Any = given["urls"]
-    listed: list[Any] = [urls] if isinstance(urls, str) else list(urls)
-    if not all(isinstance(url, str) for url in listed):
-        raise ValueError("an ICE server's urls are text")
-    return RTCIceServer(urls=listed, username=given.get("username"), credential=given.get("credential"))
-
-
-def _unreachable(error: BaseException) -> str | None:
-    """In words, why there is no call; None for an error that says so itself, or is none of the server's."""
-    match error:
-        case TimeoutError():
-            return "The server does not answer."
-        case ConnectionClosed():
-            return "The server closed the connection without a word."
-        case OSError() | WebSocketException():
-            return f"The server cannot be reached: {type(error).__name__}"
-        case ValueError() | KeyError() | TypeError():
-            return "What answers there does not speak this protocol."
-        case _:
-            return None
-
-
-def _failed(error: Exception) -> CallClosed:
-    closed = CallClosed("failed", f"The call failed: {type(error).__name__}: {error}")
-    closed.__cause__ = error
-    return closed
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _ignore(frame: AudioFrame | VideoFrame) -> None:
-    del frame
-
-
-async def pace(pcm: NDArray[np.int16], seconds: float = 0.02) -> AsyncIterator[NDArray[np.int16]]:
-    """Give out recorded sound (``MICROPHONE_RATE``) in pieces of ``seconds``, as a microphone would."""
-    loop = asyncio.get_running_loop()
-    count, start = round(seconds * MICROPHONE_RATE), loop.time()
-    for index in range(0, len(pcm), count):
-        due = start + (index + count) / MICROPHONE_RATE
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        yield pcm[index : index + count]
+    async def _speak(self, recording: Pcm) -> None:
+        await self.stream_audio(pace(recording))
+        await self.stream_audio(silence())

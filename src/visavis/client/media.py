@@ -73,6 +73,10 @@ class VideoFrame:
         """Pixels, shape (height, width, 3), blue first, as OpenCV has them."""
         return self.picture.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
 
+    def rgb(self) -> NDArray[np.uint8]:
+        """Pixels, shape (height, width, 3), red first."""
+        return self.picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+
 
 class Receiver:
     """Answers the server's offer and hands on what it sends. The callbacks run on the event loop, once a frame.

@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from visavis.client.call import MICROPHONE_RATE
+from visavis.client.sound import MICROPHONE_RATE
 
 
 class RecordingError(Exception):
