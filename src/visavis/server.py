@@ -19,26 +19,33 @@ from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.closing import close_part
-from visavis.config import Settings
-from visavis.conversation.conversation import ConversationSettings
+from visavis.config import Settings, SettingsError
 from visavis.conversation.listening import ListeningSettings
+from visavis.conversation.parts import ConversationSettings
 from visavis.media.encoder import VideoCodec
 from visavis.media.ice import IceServer as PeerIceServer
 from visavis.media.peer import PeerSettings
 from visavis.providers import Providers
+from visavis.session.keeping import Windows
+from visavis.session.kit import Kit
 from visavis.session.license import License, Licenses
 from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import IceServer
+from visavis.session.rate import AttemptLimits
 from visavis.session.reception import FrontDesk
-from visavis.session.session import Kit
+from visavis.session.records import StoreError
 from visavis.session.slots import Slots
 from visavis.session.timers import Timers
 from visavis.speech.estimator import NetVisemeEstimator
+from visavis.store.store import Store
+from visavis.store.writer import StoreWriter
 from visavis.tasks import Tasks
 from visavis.web.pages import web_router
 from visavis.wire.http import Health, monitoring_router
 from visavis.wire.navtalk.endpoint import navtalk_router
 from visavis.wire.navtalk.settings import NavtalkSettings
+from visavis.wire.v1.client_tokens import client_tokens_router
+from visavis.wire.v1.sessions import sessions_router
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +53,7 @@ log = structlog.get_logger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     """The server's ASGI application. Its lifespan raises ``SettingsError`` when a part cannot start.
 
-    ``app.state.drain``: admits nobody any more and ends all calls.
+    ``app.state.drain``: admits nobody any more, and ends all calls after as many seconds as it is given.
     """
     # The render pool's threads are the parallelism; OpenCV's own would only fight them.
     cv2.setNumThreads(1)
@@ -56,8 +63,24 @@ def create_app(settings: Settings) -> FastAPI:
     providers = Providers(settings)
     catalogue = Catalogue(settings.avatars.folder, default=settings.avatars.default)
     licenses = Licenses(
-        License(license.key.get_secret_value(), license.name, license.max_sessions) for license in settings.licenses
+        (
+            License(
+                license.key.get_secret_value(),
+                license.name,
+                license.max_sessions,
+                license.allowed_origins,
+                license.persistence,
+            )
+            for license in settings.licenses
+        ),
+        token_lifetime=settings.limits.token_lifetime,
     )
+    attempts = AttemptLimits(settings.limits.connects_per_minute, settings.limits.failures_per_minute)
+    try:
+        store = Store(settings.store.url.get_secret_value())
+    except StoreError as error:
+        raise SettingsError(f"store.url cannot be used: {error}") from None
+    writer = StoreWriter(store, records_days=settings.store.records_days)
     pool = ThreadPoolExecutor(settings.media.workers, thread_name_prefix="picture")
     kit = Kit(
         catalogue=catalogue,
@@ -67,19 +90,20 @@ def create_app(settings: Settings) -> FastAPI:
         peer=peer_settings(settings),
         pool=pool,
         metrics=SessionMetrics(registry),
+        archive=writer,
         ice_servers=tuple(
             IceServer(server.urls, server.username, _secret(server.credential)) for server in settings.ice.servers
         ),
         conversation=conversation_settings(settings),
-        timers=Timers(
-            media=settings.session.media_timeout,
-            media_lost=settings.session.media_lost_timeout,
-            max_duration=settings.session.max_duration,
-            idle=settings.session.idle_timeout,
-        ),
+        timers=timers(settings),
+        control_timeout=settings.session.control_timeout,
         transparency_gap=settings.navtalk.transparency_gap_ms / 1000,
+        idle_question=settings.session.idle_question,
+        persistence=settings.session.persistence,
+        windows=Windows(settings.session.resume_window, settings.session.reconnect_window),
     )
-    desk = FrontDesk(licenses, Slots(settings.session.max_sessions), kit, providers.role)
+    slots = Slots(settings.session.max_sessions, queue_size=settings.session.queue_size)
+    desk = FrontDesk(licenses, slots, attempts, kit, store, providers.role)
     status = Status(desk)
     tasks = Gauge("visavis_tasks", "Tasks on the event loop.", registry=registry)
     tasks.set_function(lambda: len(asyncio.all_tasks()))
@@ -90,10 +114,14 @@ def create_app(settings: Settings) -> FastAPI:
             # Closed in reverse: first the sessions, last what they stand on.
             closing.callback(pool.shutdown, wait=False, cancel_futures=True)
             closing.push_async_callback(close_part, "providers", providers.close)
+            closing.push_async_callback(close_part, "store", store.close)
+            closing.push_async_callback(close_part, "records", writer.close)
             watching = Tasks()
             closing.push_async_callback(close_part, "catalogue", watching.close)
             closing.push_async_callback(close_part, "sessions", desk.close)
             try:
+                await _open(store)
+                writer.start()
                 watching.spawn(catalogue.watch())
                 await providers.start()
                 await asyncio.to_thread(providers.prepare, catalogue.all())
@@ -108,10 +136,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="visavis", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(monitoring_router(status.health, registry))
-    app.include_router(navtalk_router(desk, navtalk_settings(settings), catalogue, licenses, registry))
+    app.include_router(navtalk_router(desk, navtalk_settings(settings), catalogue, licenses, registry, attempts))
+    app.include_router(client_tokens_router(licenses, catalogue, attempts))
+    app.include_router(sessions_router(store.records, licenses, attempts))
     app.include_router(web_router())
-    app.state.drain = desk.close
+    app.state.drain = desk.drain
     return app
+
+
+async def _open(store: Store) -> None:
+    try:
+        await store.open()
+    except StoreError as error:
+        raise SettingsError(f"store.url cannot be used: {error}") from None
 
 
 async def _load_first(catalogue: Catalogue) -> None:
@@ -132,7 +169,8 @@ class Status:
 
     def health(self) -> Health:
         """The figures of this instant."""
-        return Health(self.now, self._desk.sessions, self._desk.slots)
+        now = self.now if self._desk.open else "stopping"
+        return Health(now, self._desk.sessions, self._desk.slots)
 
 
 def peer_settings(settings: Settings) -> PeerSettings:
@@ -157,6 +195,21 @@ def peer_settings(settings: Settings) -> PeerSettings:
     )
 
 
+def timers(settings: Settings) -> Timers:
+    """The limits of a session's life as the sessions take them."""
+    session = settings.session
+    return Timers(
+        queue=session.queue_timeout,
+        prepare=session.prepare_timeout,
+        start=session.start_timeout,
+        media=session.media_timeout,
+        media_lost=session.media_lost_timeout,
+        max_duration=session.max_duration,
+        idle=session.idle_timeout,
+        idle_warning=session.idle_warning,
+    )
+
+
 def conversation_settings(settings: Settings) -> ConversationSettings:
     """The turn settings as the conversations take them."""
     turn = settings.turn
@@ -173,6 +226,7 @@ def conversation_settings(settings: Settings) -> ConversationSettings:
         tool_timeout=settings.session.tool_timeout,
         echo_guard=turn.echo_guard,
         copy_sound=settings.navtalk.audio_delta,
+        model_may_end=settings.session.model_may_end,
     )
 
 

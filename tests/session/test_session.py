@@ -1,110 +1,26 @@
 """One call's life: prepared, connected, timed out, left; and nothing remains of it."""
 
 import asyncio
-import contextlib
 import gc
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
 
-from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, ScriptedModel, ScriptedRecognizer
+from tests.session.house import Guest, House, nothing_left
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
-from visavis.client.media import Receiver
-from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
-from visavis.media.peer import Peer, PeerSettings
+from visavis.conversation.conversation import Conversation, Parts
+from visavis.media.peer import Peer
 from visavis.session.commands import AcceptAnswer, AddCandidate, AppendAudio, Respond, SendText
-from visavis.session.events import Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind, SessionEvent
-from visavis.session.license import License, Licenses
-from visavis.session.metrics import SessionMetrics
-from visavis.session.ports import CallRequest, IceServer
-from visavis.session.reception import FrontDesk
-from visavis.session.session import Kit, Session
-from visavis.session.slots import Slots
+from visavis.session.events import Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind
+from visavis.session.session import Session
 from visavis.session.timers import Timers
-from visavis.speech.estimator import NetVisemeEstimator
-
-
-class House:
-    """A front desk with a real catalogue, peer and face, and scripted providers."""
-
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        timers: Timers,
-        greeting: str = "",
-        renderer: Callable[[AvatarPackage], PuppetRenderer] = lambda package: PuppetRenderer(package, 128, 128),
-    ) -> None:
-        self.model = ScriptedModel()
-        self.slots = Slots(2)
-        self.registry = CollectorRegistry()
-        self.parts = Parts(LevelDetector(), FixedTurns(), ScriptedRecognizer(), self.model, Beeper())
-        kit = Kit(
-            catalogue=Catalogue(),
-            parts=lambda avatar: self.make_parts(),
-            estimator=NetVisemeEstimator,
-            renderer=renderer,
-            peer=PeerSettings(bind=("127.0.0.1",)),
-            pool=pool,
-            metrics=SessionMetrics(self.registry),
-            ice_servers=(IceServer(("stun:127.0.0.1:9",)),),
-            conversation=ConversationSettings(),
-            timers=timers,
-        )
-        self.desk = FrontDesk(Licenses([License("key")]), self.slots, kit, lambda avatar: Role(greeting=greeting))
-
-    def make_parts(self) -> Parts:
-        return self.parts
-
-    async def admit(self, **options: str | None) -> Session:
-        return await self.desk.admit(replace(CallRequest(license="key", avatar_id="vera"), **options))
-
-    def ended(self, ending: Ending) -> float | None:
-        return self.registry.get_sample_value("visavis_sessions_ended_total", {"ending": ending.value})
-
-
-@pytest.fixture
-def pool() -> AsyncIterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
-
-
-class Guest:
-    """Follows a session, and answers its offer when it is asked to."""
-
-    def __init__(self, session: Session, *, answers: bool = True) -> None:
-        self.session = session
-        self.events: list[SessionEvent] = []
-        self._answers = answers
-        self._receiver = Receiver(lambda frame: None, lambda frame: None, loopback=True)
-        self.connected = self._receiver.connected
-
-    async def follow(self) -> None:
-        async for event in self.session.events():
-            self.events.append(event)
-            if isinstance(event, Offered) and self._answers:
-                await self.session.handle(AcceptAnswer(await self._receiver.answer(event.sdp, [])))
-        await self._receiver.close()
-
-    @property
-    def kinds(self) -> list[type]:
-        return [type(event) for event in self.events]
-
-
-@contextlib.asynccontextmanager
-async def nothing_left() -> AsyncIterator[None]:
-    before = asyncio.all_tasks()
-    yield
-    await asyncio.sleep(0.1)
-    left = {task for task in asyncio.all_tasks() - before if not task.done()}
-    assert not left
 
 
 async def test_a_call_that_is_left(pool: ThreadPoolExecutor) -> None:
@@ -186,7 +102,7 @@ async def test_long_sound_lets_the_others_have_their_turn(
     house = House(pool, Timers())
     guest = Guest(await house.admit(), answers=False)
     following = asyncio.create_task(guest.follow())
-    await guest.session.handle(AppendAudio(b""))
+    await guest.until(Ready)
     sound = np.random.default_rng(0).integers(-9000, 9000, 100_000).astype("<i2")
     neighbour = asyncio.create_task(other())
     await guest.session.handle(AppendAudio(sound.tobytes()))
@@ -205,7 +121,7 @@ async def test_a_call_that_is_left_takes_no_more_of_a_long_sound(
     house = House(pool, Timers())
     guest = Guest(await house.admit(), answers=False)
     following = asyncio.create_task(guest.follow())
-    await guest.session.handle(AppendAudio(b""))
+    await guest.until(Ready)
     leaving: list[asyncio.Task[None]] = []
 
     def push(self: Conversation, pcm: np.ndarray) -> None:
@@ -226,7 +142,7 @@ async def test_entries_of_a_session_carry_its_id(pool: ThreadPoolExecutor) -> No
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as entries:
         followed, left = Guest(await house.admit(), answers=False), await house.admit()
         following = asyncio.create_task(followed.follow())
-        await followed.session.handle(AppendAudio(b""))
+        await followed.until(Ready)
         await followed.session.leave()
         await following
         await left.leave()
@@ -269,7 +185,7 @@ async def test_a_visitor_whose_media_vanishes_is_not_waited_for_for_ever(pool: T
         following = asyncio.create_task(guest.follow())
         async with asyncio.timeout(30):
             await guest.connected.wait()
-            await guest._receiver.close()
+            await guest.lose_media()
             await following
         assert guest.events[-1].ending in (Ending.MEDIA_FAILED, Ending.NORMAL)
         assert house.slots.taken == 0
@@ -312,8 +228,8 @@ async def test_a_package_that_cannot_be_loaded_ends_the_call_with_a_word(
         guest = Guest(await house.admit())
         await guest.follow()
         assert guest.kinds == [Ended]
-        assert guest.events[0].ending is Ending.BACKEND_ERROR
-        assert "disk" not in guest.events[0].message
+        assert guest.events[-1].ending is Ending.BACKEND_ERROR
+        assert "disk" not in guest.events[-1].message
 
 
 async def test_a_brain_that_cannot_be_made_ends_the_call_and_frees_all(
@@ -329,7 +245,7 @@ async def test_a_brain_that_cannot_be_made_ends_the_call_and_frees_all(
         guest = Guest(await house.admit())
         async with asyncio.timeout(10):
             await guest.follow()
-        assert guest.events == [Ended(Ending.BACKEND_ERROR, "Something went wrong on the server.")]
+        assert guest.events[-1] == Ended(Ending.BACKEND_ERROR, "Something went wrong on the server.")
         assert house.slots.taken == house.desk.sessions == 0
         assert house.ended(Ending.BACKEND_ERROR) == 1
 
@@ -423,11 +339,11 @@ async def test_a_session_that_cannot_be_left_does_not_keep_the_others(
     stuck, other = await house.admit(), await house.admit()
     leave = Session.leave
 
-    async def leaves(self: Session, ending: Ending = Ending.NORMAL) -> None:
+    async def leaves(self: Session, ending: Ending = Ending.NORMAL, **how: Any) -> None:
         if self is stuck:
             raise RuntimeError("a fault")
         await asyncio.sleep(0.05)
-        await leave(self, ending)
+        await leave(self, ending, **how)
 
     monkeypatch.setattr(Session, "leave", leaves)
     with structlog.testing.capture_logs() as entries:

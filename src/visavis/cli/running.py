@@ -25,25 +25,32 @@ logger = structlog.get_logger(__name__)
 
 EXIT_INTERRUPTED = 130
 
-Drain = Callable[[], Awaitable[None]]
+Drain = Callable[[float], Awaitable[None]]
 
 
 class _Server(uvicorn.Server):
     """Says its address when it is ready, and lets open calls end before their sockets are closed.
 
-    Signals are handled by ``run_server``: uvicorn would raise them again when it has stopped, and with that cut off the
-    end of everything around it.
+    ``drain`` takes the seconds that running calls may still go on; ``grace`` are those of a polite end. Signals are
+    handled by ``run_server``: uvicorn would raise them again when it has stopped, and with that cut off the end of
+    everything around it.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: str, drain: Drain, patience: float) -> None:
+    def __init__(self, config: uvicorn.Config, ready: str, drain: Drain, grace: float, patience: float) -> None:
         super().__init__(config)
         self._ready = ready
         self._drain = drain
+        self._grace = grace
         self._patience = patience
+        self._hurried = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    def hurry(self) -> None:
+        """Wait for no call any more."""
+        self._hurried.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -52,14 +59,25 @@ class _Server(uvicorn.Server):
             sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if not self._hurried.is_set():
+            # The port stays open meanwhile: who calls now is told why there is no call.
+            await self._let_calls_end()
         for server in self.servers:
             server.close()
         try:
             async with asyncio.timeout(self._patience):
-                await self._drain()
+                await self._drain(0)
         except TimeoutError:
             logger.warning("calls did not end in time", waited=self._patience)
         await super().shutdown(sockets)
+
+    async def _let_calls_end(self) -> None:
+        draining = asyncio.ensure_future(self._drain(self._grace))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, hurried):
+            task.cancel()
+        await asyncio.gather(draining, hurried, return_exceptions=True)
 
 
 def run_server(settings: Settings, *, show_license: bool) -> None:
@@ -83,7 +101,9 @@ def run_server(settings: Settings, *, show_license: bool) -> None:
             forwarded_allow_ips=list(settings.server.trusted_proxies),
             timeout_graceful_shutdown=max(1, round(settings.server.shutdown_timeout)),
         )
-        server = _Server(config, ready, app.state.drain, settings.server.shutdown_timeout)
+        server = _Server(
+            config, ready, app.state.drain, settings.server.drain_timeout, settings.server.shutdown_timeout
+        )
 
         async def live() -> None:
             with _signals(server):
@@ -99,7 +119,10 @@ def run_server(settings: Settings, *, show_license: bool) -> None:
 
 @contextlib.contextmanager
 def _signals(server: _Server) -> Generator[None]:
-    """The first signal ends the server in order, the second without waiting for open requests, the third at once."""
+    """The first signal ends the server in order, the second without waiting for open requests, the third at once.
+
+    SIGTERM, by which services are stopped, lets running calls end within their grace; SIGINT (Ctrl-C) does not.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -107,6 +130,8 @@ def _signals(server: _Server) -> Generator[None]:
 
     def stop(number: signal.Signals) -> None:
         received.append(number)
+        if number == signal.SIGINT or len(received) > 1:
+            server.hurry()
         server.should_exit = True
         server.force_exit = len(received) > 1
         if not server.started or len(received) > 2:

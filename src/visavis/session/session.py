@@ -1,49 +1,46 @@
-"""One visitor's call: prepared, connected, held and ended, with every wait bounded."""
+"""One visitor's call: queued, prepared, connected, held and ended, with every wait bounded."""
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import structlog
 
-from visavis.avatar.animation.animator import Animator
-from visavis.avatar.catalogue import Avatar, Catalogue
-from visavis.avatar.face import Renderer
-from visavis.avatar.package import AvatarPackage
 from visavis.closing import close_part
-from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
-from visavis.conversation.stage import Stage
-from visavis.conversation.transparency import Transparency
+from visavis.conversation.conversation import Conversation
+from visavis.conversation.parts import Parts
+from visavis.conversation.snapshot import Snapshot
 from visavis.log import bind_session
-from visavis.media.clock import MediaClock
-from visavis.media.peer import Peer, PeerError, PeerSettings, PeerState
-from visavis.media.playout import Playout
-from visavis.session.camera import Camera
+from visavis.media.peer import PeerState
+from visavis.session.carrying import Visitor, carry_out
 from visavis.session.commands import (
-    AcceptAnswer,
-    AcceptOffer,
-    AddCandidate,
-    AddMessage,
-    AppendAudio,
-    ClearAudio,
     Command,
-    CommitAudio,
-    Configure,
-    Respond,
-    SendImage,
-    SendText,
-    ToolResult,
+    KeepAlive,
 )
-from visavis.session.events import Answered, Created, Ended, Ending, Offered, Ready, SessionEvent
-from visavis.session.metrics import SessionMetrics
+from visavis.session.control import ControlError, ControlWatch
+from visavis.session.dossier import Dossier
+from visavis.session.early import EarlyCommands
+from visavis.session.events import (
+    Created,
+    Ended,
+    Ending,
+    Expiring,
+    Offered,
+    Ready,
+    Restored,
+    SessionEvent,
+    SessionState,
+    StateChanged,
+)
+from visavis.session.keeping import Keeping
+from visavis.session.kit import Kit
 from visavis.session.ports import IceServer, Notice
-from visavis.session.slots import Slot
-from visavis.session.timers import Timers, Watch
-from visavis.speech.ports import SPEECH_RATE, VisemeEstimator
+from visavis.session.records import SessionRecord
+from visavis.session.slots import Ticket, TicketSpent
+from visavis.session.studio import Listeners, Programme, Studio
+from visavis.session.timers import Watch
+from visavis.speech.ports import SPEECH_RATE
 from visavis.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -59,20 +56,15 @@ _SOUND_BYTES = 2 * SPEECH_RATE // 5
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
-    """What every session of a server is made with."""
+class Booking:
+    """What the reception agreed with the visitor. ``keeping`` is None for a session that cannot be come back to."""
 
-    catalogue: Catalogue
-    parts: Callable[[Avatar], Parts]
-    estimator: Callable[[], VisemeEstimator]
-    renderer: Callable[[AvatarPackage], Renderer]
-    peer: PeerSettings
-    pool: Executor
-    metrics: SessionMetrics
-    ice_servers: tuple[IceServer, ...]
-    conversation: ConversationSettings
-    timers: Timers
-    transparency_gap: float = 0.6
+    programme: Programme
+    dossier: Dossier
+    keeping: Keeping | None = None
+    notice: Notice | None = None
+    max_duration: float | None = None
+    """The visitor's own limit, in seconds."""
 
 
 class Session:
@@ -80,40 +72,43 @@ class Session:
 
     def __init__(
         self,
-        session_id: str,
-        avatar: Avatar,
-        role: Role,
+        booking: Booking,
         kit: Kit,
-        slot: Slot,
+        take_ticket: Callable[[Callable[[int], None]], Ticket],
         *,
-        transparent: bool = False,
-        notice: Notice | None = None,
         on_end: Callable[["Session"], None],
     ) -> None:
-        self._id = session_id
-        self._avatar = avatar
-        self._role = role
+        self._id = booking.programme.session_id
+        self._booking = booking
+        self._dossier = booking.dossier
         self._kit = kit
-        self._slot = slot
-        self._transparent = transparent
-        self._notice = notice
         self._on_end = on_end
-        self._admitted = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._admitted = loop.time()
+        self._snapshot = booking.programme.restored or Snapshot()
+        self._state = SessionState.QUEUED
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(_EVENTS_HELD)
-        self._ending: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
-        self._prepared = asyncio.Event()
+        self._ending: asyncio.Future[tuple[Ending, str]] = loop.create_future()
+        self._lost = False
         self._answered = asyncio.Event()
         self._media = asyncio.Event()
         self._tasks = Tasks()
         self._runner: asyncio.Task[None] | None = None
-        self._conversation: Conversation | Transparency | None = None
-        self._stage: Stage | None = None
-        self._peer: Peer | None = None
-        self._playout: Playout | None = None
-        self._camera: Camera | None = None
-        self._watch: Watch | None = None
+        self._studio: Studio | None = None
+        self._visitor = Visitor(self._emit, self._answered.set, self._ending.done)
+        self._control: ControlWatch | None = None
+        self._early: EarlyCommands | None = EarlyCommands()
         self._followed = False
-        self._uncount: Callable[[], None] | None = None
+        timers = kit.timers
+        self._watch = Watch(
+            timers,
+            self._media,
+            quiet_since=self._quiet_since,
+            end=self._end,
+            warn=self._warn,
+            max_duration=booking.max_duration,
+        )
+        self._ticket = take_ticket(self._moved)
 
     @property
     def id(self) -> str:
@@ -128,7 +123,44 @@ class Session:
     @property
     def notice(self) -> Notice | None:
         """See ``Call``."""
-        return self._notice
+        return self._booking.notice
+
+    @property
+    def resume_key(self) -> str | None:
+        """See ``Call``."""
+        return self._booking.keeping.key if self._booking.keeping else None
+
+    @property
+    def resumed(self) -> bool:
+        """See ``Call``."""
+        return self._booking.programme.restored is not None
+
+    @property
+    def ticket(self) -> Ticket:
+        """Its slot, or its place in the queue."""
+        return self._ticket
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it still waits for a slot."""
+        return self._ticket.position > 0
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._ending.done()
+
+    @property
+    def record(self) -> SessionRecord:
+        """What is kept of it."""
+        return self._dossier.record
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The conversation as it is, or was last."""
+        if self._studio and isinstance(self._studio.conversation, Conversation):
+            return self._studio.conversation.snapshot()
+        return self._snapshot
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         """See ``Call``."""
@@ -145,56 +177,30 @@ class Session:
         finally:
             await self.leave()
 
-    async def leave(self, ending: Ending = Ending.NORMAL) -> None:
+    async def leave(self, ending: Ending = Ending.NORMAL, *, lost: bool = False, message: str = "") -> None:
         """See ``Call``."""
-        self._end(ending, _MESSAGES[ending])
+        if not self._ending.done():
+            self._lost = lost
+        self._end(ending, message or _MESSAGES[ending])
         await asyncio.shield(self._start())
+
+    def hand_over(self) -> None:
+        """End here, because the visitor goes on with the session in another place; nothing more is kept of this one."""
+        self._dossier.close()
+        if self._booking.keeping:
+            self._booking.keeping.close()
+        self._end(Ending.REPLACED, _MESSAGES[Ending.REPLACED])
 
     async def handle(self, command: Command) -> None:
         """See ``Call``."""
-        await self._prepared.wait()
         if self._ending.done():
             return
-        match command:
-            case AcceptAnswer() | AcceptOffer() | AddCandidate():
-                await self._signal(command)
-            case AppendAudio(pcm):
-                await self._push(pcm)
-            case CommitAudio():
-                if self._conversation:
-                    self._conversation.commit_audio()
-            case ClearAudio():
-                if self._conversation:
-                    await self._conversation.clear_audio()
-            case _:
-                if isinstance(self._conversation, Conversation):
-                    _converse(self._conversation, command)
-
-    async def _push(self, pcm: bytes) -> None:
-        for start in range(0, len(pcm), _SOUND_BYTES):
-            if start:
-                await asyncio.sleep(0)
-            if self._ending.done() or not self._conversation:
-                return
-            piece = np.frombuffer(pcm[start : start + _SOUND_BYTES], "<i2")
-            self._conversation.push_audio(piece.astype(np.int16, copy=False))
-
-    async def _signal(self, command: AcceptAnswer | AcceptOffer | AddCandidate) -> None:
-        peer = self._peer
-        if peer is None:
-            return
-        try:
-            match command:
-                case AcceptAnswer(sdp):
-                    await peer.answer(sdp)
-                    self._answered.set()
-                case AcceptOffer(sdp):
-                    self._emit(Answered(await peer.accept_offer(sdp)))
-                case AddCandidate(candidate, sdp_mid, sdp_mline_index):
-                    await peer.add_candidate(candidate, sdp_mid, sdp_mline_index)
-        except (PeerError, ValueError) as error:
-            # The client may try again; the media timer ends the call of one that does not get it right.
-            log.warning("signalling was refused", command=type(command).__name__, error=str(error))
+        if isinstance(command, KeepAlive):
+            self._keep_alive()
+        elif self._early is not None:
+            self._early.put(command)
+        elif self._studio:
+            await carry_out(command, self._studio, self._visitor)
 
     def _start(self) -> asyncio.Task[None]:
         """The session's task; of one that was left before, it only frees."""
@@ -204,17 +210,11 @@ class Session:
 
     async def _run(self) -> None:
         bind_session(self._id)
-        try:
-            if not self._ending.done():
-                offer = await self._prepare()
-                self._emit(Offered(offer))
-                self._emit(Created(self._id))
-                self._tasks.spawn(self._vital(self._begin()))
-        except Exception:
-            log.exception("the session failed")
-            self._end(Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR])
-        self._emit(Ended(*await self._ending))
-        await self._free()
+        if not self._ending.done():
+            self._tasks.spawn(self._vital(self._watch.run()))
+            self._tasks.spawn(self._vital(self._live()))
+        ending, message = await self._ending
+        await self._free(ending, message)
 
     async def _vital(self, work: Coroutine[Any, Any, None]) -> None:
         """Work without which the session cannot go on."""
@@ -224,69 +224,125 @@ class Session:
             log.exception("the session failed")
             self._end(Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR])
 
-    async def _prepare(self) -> str:
-        """The avatar's package, stage and conversation, and the offer."""
-        try:
-            package = await self._kit.catalogue.load(self._avatar)
-            clock = MediaClock()
-            self._playout = Playout(clock)
-            renderer = await asyncio.to_thread(self._kit.renderer, package)
-            stage = self._stage = Stage(clock, self._playout, Animator(zlib.crc32(self._id.encode())), renderer)
-            if self._transparent:
-                self._conversation = Transparency(
-                    stage, self._kit.estimator(), self._emit, gap=self._kit.transparency_gap
-                )
-            else:
-                self._conversation = Conversation(
-                    self._role,
-                    self._kit.parts(self._avatar),
-                    stage,
-                    self._emit,
-                    self._kit.metrics,
-                    self._kit.conversation,
-                )
-                if self._conversation.accepts_images:
-                    self._camera = Camera(self._kit.pool, self._conversation.send_image)
-            self._watch = Watch(self._kit.timers, self._media, self._quiet_since, self._end)
-            peer = Peer(
-                self._kit.peer,
-                stage,
-                self._playout,
-                clock,
-                self._kit.pool,
-                on_state=self._peer_changed,
-                on_camera=self._camera.take if self._camera else None,
-            )
-            self._peer = peer
-            self._uncount = self._kit.metrics.follow(peer.stats)
-            offer = await peer.offer()
-            self._tasks.spawn(self._vital(self._watch.run()))
-            return offer
-        finally:
-            self._prepared.set()
-
-    async def _begin(self) -> None:
+    async def _live(self) -> None:
+        """From the queue to the greeting."""
+        self._keep()
+        if not await self._queue():
+            return
+        began = asyncio.get_running_loop().time()
+        self._enter(SessionState.PREPARING)
+        offer = await self._prepare()
+        if offer is None:
+            return
+        self._emit(Offered(offer))
+        self._watch.offered()
+        self._enter(SessionState.CONNECTING)
+        if self.resumed:
+            self._emit(Restored(self._snapshot))
+        self._emit(Created(self._id))
         try:
             async with asyncio.timeout(_HISTORY_SECONDS):
                 await self._answered.wait()
         except TimeoutError:
             log.debug("the client's answer is late")
-        if isinstance(self._conversation, Conversation):
-            self._conversation.open()
+        conversation = self._studio.conversation if self._studio else None
+        if isinstance(conversation, Conversation):
+            conversation.open()
         self._emit(Ready())
         await self._media.wait()
-        self._kit.metrics.connected(asyncio.get_running_loop().time() - self._admitted)
+        self._enter(SessionState.CONNECTED)
+        self._dossier.connected(asyncio.get_running_loop().time() - began)
         await asyncio.sleep(_GREETING_SECONDS)
-        if isinstance(self._conversation, Conversation):
-            self._conversation.begin()
+        if isinstance(conversation, Conversation):
+            conversation.begin()
+
+    async def _queue(self) -> bool:
+        """Wait for a slot; whether there was one in time."""
+        self._dossier.enter(SessionState.QUEUED)
+        if self._ticket.position:
+            self._moved(self._ticket.position)
+        try:
+            async with asyncio.timeout(self._kit.timers.queue):
+                await self._ticket.wait()
+        except TimeoutError:
+            self._end(Ending.NO_SLOT, _MESSAGES[Ending.NO_SLOT])
+            return False
+        except TicketSpent:
+            return False
+        return True
+
+    async def _prepare(self) -> str | None:
+        """The studio and its offer; None when the session ended instead."""
+        programme, timers = self._booking.programme, self._kit.timers
+        parts = None if programme.transparent else self._kit.parts(programme.avatar)
+        try:
+            async with asyncio.timeout(timers.prepare), asyncio.TaskGroup() as group:
+                if parts and self._kit.control_timeout:
+                    self._control = ControlWatch(parts.chat.check, self._kit.control_timeout, self._control_lost)
+                    group.create_task(self._control.verify())
+                group.create_task(self._open(programme, parts))
+        except* ControlError as errors:
+            self._end(Ending.CONTROL_FAILED, str(errors.exceptions[0]))
+        except* TimeoutError:
+            self._end(Ending.SESSION_TIMEOUT, "The avatar was not ready in time.")
+        studio = self._studio
+        if studio is None or studio.peer is None or self._ending.done():
+            return None
+        offer = await studio.peer.offer()
+        while (command := self._early.take() if self._early else None) is not None:
+            await carry_out(command, studio, self._visitor)
+        self._early = None
+        return offer
+
+    async def _open(self, programme: Programme, parts: Parts | None) -> None:
+        self._studio = await Studio.open(self._kit, programme, parts, self._listeners())
+
+    def _listeners(self) -> Listeners:
+        return Listeners(
+            emit=self._emit,
+            observer=self._dossier,
+            on_change=self._keep,
+            on_end=self._conversation_over,
+            on_reached=self._control_seen,
+            on_peer=self._peer_changed,
+        )
+
+    def _keep(self) -> None:
+        if self._booking.keeping:
+            self._booking.keeping.save(self.snapshot)
+
+    def _conversation_over(self) -> None:
+        self._end(Ending.CONVERSATION_ENDED, _MESSAGES[Ending.CONVERSATION_ENDED])
+
+    def _control_seen(self, there: bool) -> None:
+        if self._control:
+            (self._control.answered if there else self._control.failed)()
+
+    def _control_lost(self, message: str) -> None:
+        self._end(Ending.CONTROL_DISCONNECTED, message)
+
+    def _keep_alive(self) -> None:
+        self._watch.keep_alive()
+
+    def _warn(self, expiring: Expiring) -> None:
+        self._emit(expiring)
+        conversation = self._studio.conversation if self._studio else None
+        if self._kit.idle_question and isinstance(conversation, Conversation):
+            conversation.ask_presence()
 
     def _quiet_since(self) -> float | None:
-        return self._conversation.quiet_since if self._conversation else None
+        return self._studio.conversation.quiet_since if self._studio else None
+
+    def _moved(self, position: int) -> None:
+        if position and not self._ending.done():
+            self._emit(StateChanged(SessionState.QUEUED, position))
+
+    def _enter(self, state: SessionState) -> None:
+        self._dossier.enter(state)
+        self._emit(StateChanged(state))
 
     def _peer_changed(self, state: PeerState) -> None:
         log.debug("media", state=state.value)
-        if not self._watch:
-            return
         self._watch.media_found()
         match state:
             case PeerState.CONNECTED:
@@ -310,59 +366,42 @@ class Session:
                 self._events.put_nowait(event)
             else:
                 self._end(Ending.BACKEND_ERROR, "The client does not take its events.")
+        self._dossier.note(event)
 
     def _end(self, ending: Ending, message: str) -> None:
         if not self._ending.done():
             self._ending.set_result((ending, message))
 
-    async def _free(self) -> None:
+    async def _free(self, ending: Ending, message: str) -> None:
         # The place is free at once for whoever comes next; what is left to close costs little.
-        self._slot.release()
-        self._prepared.set()
+        self._ticket.release()
+        self._snapshot = self.snapshot
+        if self._booking.keeping:
+            self._booking.keeping.left(self._snapshot, ending, lost=self._lost)
+        self._dossier.end(ending, message)
+        self._emit(Ended(ending, message))
+        self._early = None
         await self._tasks.close()
-        if self._camera:
-            await close_part("camera", self._camera.close)
-        if self._conversation:
-            await close_part("conversation", self._conversation.close)
-        if self._peer:
-            await close_part("peer", self._peer.close)
-        if self._playout:
-            await close_part("playout", self._playout.close)
-        if self._watch:
-            await close_part("watch", self._watch.media_found)
-        if self._uncount:
-            await close_part("figures", self._uncount)
-        if self._stage:
-            await close_part("stage", self._stage.strike)
-        self._conversation = self._stage = self._peer = self._playout = self._camera = self._watch = None
-        ending, _ = self._ending.result()
+        if self._control:
+            await close_part("control", self._control.close)
+        await close_part("watch", self._watch.close)
+        studio, self._studio = self._studio, None
+        if studio:
+            await studio.close()
+        self._control = None
         self._kit.metrics.ended(ending)
         self._on_end(self)
         log.info("session ended", ending=ending.value)
 
 
-def _converse(conversation: Conversation, command: Command) -> None:
-    match command:
-        case Configure(voice, prompt, tools, extend_tools):
-            conversation.configure(voice=voice, prompt=prompt, tools=tools, extend_tools=extend_tools)
-        case AddMessage(text, role, images):
-            conversation.add_message(text, role=role, images=images)
-        case SendText(text, reply):
-            conversation.send_text(text, reply=reply)
-        case SendImage(image, reply):
-            conversation.send_image(image, reply=reply)
-        case ToolResult(call_id, output, reply):
-            conversation.add_result(call_id, output, reply=reply)
-        case Respond():
-            conversation.respond()
-        case _:
-            pass
-
-
 _MESSAGES = {
     Ending.NORMAL: "The conversation is over.",
     Ending.SESSION_TIMEOUT: "The conversation has timed out.",
+    Ending.NO_SLOT: "All avatars are busy at the moment. Please try again later.",
     Ending.MEDIA_FAILED: "The connection for picture and sound failed.",
-    Ending.CONVERSATION_ENDED: "The conversation was ended.",
+    Ending.CONVERSATION_ENDED: "The avatar has ended the conversation.",
+    Ending.CONTROL_FAILED: "The avatar's language model cannot be reached.",
+    Ending.CONTROL_DISCONNECTED: "The avatar's language model was lost.",
+    Ending.REPLACED: "The conversation goes on in another window.",
     Ending.BACKEND_ERROR: "Something went wrong on the server.",
 }

@@ -1,0 +1,47 @@
+"""Commands that come before there is a conversation to take them."""
+
+from collections import deque
+
+import structlog
+
+from visavis.session.commands import AddMessage, AppendAudio, Command, SendImage
+from visavis.speech.ports import SPEECH_RATE
+
+log = structlog.get_logger(__name__)
+
+_COMMANDS = 256
+_BYTES = 8 * 1024 * 1024 + 40 * 2 * SPEECH_RATE
+"""Of sound and pictures together: a few photographs and 40 s of sound."""
+
+
+class EarlyCommands:
+    """Keeps them in order, bounded: at most 256 of them, with 10 MB of sound and pictures. What exceeds is dropped."""
+
+    def __init__(self) -> None:
+        self._commands: deque[Command] = deque()
+        self._bytes = 0
+
+    def put(self, command: Command) -> None:
+        """Keep a command for later."""
+        size = _weight(command)
+        if len(self._commands) >= _COMMANDS or self._bytes + size > _BYTES:
+            log.info("a command came too early and found no room", command=type(command).__name__)
+            return
+        self._bytes += size
+        self._commands.append(command)
+
+    def take(self) -> Command | None:
+        """The next one; None when there is none."""
+        return self._commands.popleft() if self._commands else None
+
+
+def _weight(command: Command) -> int:
+    match command:
+        case AppendAudio(pcm):
+            return len(pcm)
+        case SendImage(image):
+            return len(image.data)
+        case AddMessage(images=images):
+            return sum(len(image.data) for image in images)
+        case _:
+            return 0

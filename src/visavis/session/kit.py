@@ -1,0 +1,43 @@
+"""What every session of a server is made with."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from visavis.avatar.catalogue import Avatar, Catalogue
+from visavis.avatar.face import Renderer
+from visavis.avatar.package import AvatarPackage
+from visavis.conversation.parts import ConversationSettings, Parts
+from visavis.media.peer import PeerSettings
+from visavis.session.archive import Archive
+from visavis.session.keeping import Windows
+from visavis.session.metrics import SessionMetrics
+from visavis.session.ports import IceServer
+from visavis.session.timers import Timers
+from visavis.speech.ports import VisemeEstimator
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Shared by all sessions.
+
+    ``control_timeout``: seconds for which the language model may be out of reach; 0: for ever. ``persistence``: whether
+    sessions are kept where neither license nor avatar says.
+    """
+
+    catalogue: Catalogue
+    parts: Callable[[Avatar], Parts]
+    estimator: Callable[[], VisemeEstimator]
+    renderer: Callable[[AvatarPackage], Renderer]
+    peer: PeerSettings
+    pool: Executor
+    metrics: SessionMetrics
+    archive: Archive
+    ice_servers: tuple[IceServer, ...]
+    conversation: ConversationSettings
+    timers: Timers
+    control_timeout: float = 15.0
+    transparency_gap: float = 0.6
+    idle_question: bool = True
+    persistence: bool = False
+    windows: Windows = field(default_factory=Windows)

@@ -1,0 +1,110 @@
+"""What a session is on the air with: the face, the stage, the conversation, the camera and the peer."""
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from visavis.avatar.animation.animator import Animator
+from visavis.avatar.catalogue import Avatar
+from visavis.closing import close_part
+from visavis.conversation.conversation import Conversation
+from visavis.conversation.events import ConversationEvent
+from visavis.conversation.parts import ConversationObserver, Parts, Role
+from visavis.conversation.snapshot import Snapshot
+from visavis.conversation.stage import Stage
+from visavis.conversation.transparency import Transparency
+from visavis.media.clock import MediaClock
+from visavis.media.peer import Peer, PeerState
+from visavis.media.playout import Playout
+from visavis.session.camera import Camera
+from visavis.session.kit import Kit
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """What is to be played: ``restored`` where a conversation goes on, ``transparent`` for pushed sound alone."""
+
+    session_id: str
+    avatar: Avatar
+    role: Role
+    transparent: bool = False
+    restored: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who hears of what happens: of events, figures, changes worth keeping, the avatar's goodbye,
+    whether the language model was there, and media."""
+
+    emit: Callable[[ConversationEvent], None]
+    observer: ConversationObserver
+    on_change: Callable[[], None]
+    on_end: Callable[[], None]
+    on_reached: Callable[[bool], None]
+    on_peer: Callable[[PeerState], None]
+
+
+class Studio:
+    """All parts of one session that cost something; ``close`` frees them."""
+
+    def __init__(self, kit: Kit, stage: Stage, playout: Playout, conversation: Conversation | Transparency) -> None:
+        self.stage = stage
+        self.playout = playout
+        self.conversation = conversation
+        self.camera: Camera | None = None
+        self.peer: Peer | None = None
+        self._uncount: Callable[[], None] | None = None
+        if isinstance(conversation, Conversation) and conversation.accepts_images:
+            self.camera = Camera(kit.pool, conversation.send_image)
+
+    @classmethod
+    async def open(cls, kit: Kit, programme: Programme, parts: Parts | None, listeners: Listeners) -> "Studio":
+        """Load the face and make everything else; ``parts`` is None in transparency mode. Raises ``PackageError``."""
+        package = await kit.catalogue.load(programme.avatar)
+        renderer = await asyncio.to_thread(kit.renderer, package)
+        clock = MediaClock()
+        playout = Playout(clock)
+        stage = Stage(clock, playout, Animator(zlib.crc32(programme.session_id.encode())), renderer)
+        if parts is None:
+            conversation: Conversation | Transparency = Transparency(
+                stage, kit.estimator(), listeners.emit, gap=kit.transparency_gap
+            )
+        else:
+            conversation = Conversation(
+                programme.role,
+                parts,
+                stage,
+                listeners.emit,
+                listeners.observer,
+                kit.conversation,
+                restored=programme.restored,
+                on_change=listeners.on_change,
+                on_end=listeners.on_end,
+                on_reached=listeners.on_reached,
+            )
+        studio = cls(kit, stage, playout, conversation)
+        studio.peer = peer = Peer(
+            kit.peer,
+            stage,
+            playout,
+            clock,
+            kit.pool,
+            on_state=listeners.on_peer,
+            on_camera=studio.camera.take if studio.camera else None,
+        )
+        studio._uncount = kit.metrics.follow(peer.stats)
+        return studio
+
+    async def close(self) -> None:
+        """End the conversation and the media, and free everything."""
+        if self.camera:
+            await close_part("camera", self.camera.close)
+        await close_part("conversation", self.conversation.close)
+        if self.peer:
+            await close_part("peer", self.peer.close)
+        await close_part("playout", self.playout.close)
+        if self._uncount:
+            await close_part("figures", self._uncount)
+        await close_part("stage", self.stage.strike)
+        self.peer = self.camera = None
