@@ -19,7 +19,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from visavis.web.pages import web_router
 
@@ -86,6 +86,8 @@ class FakeCall:
 
     socket: WebSocket
     image: np.ndarray
+    looks: bool = True
+    """Whether a camera is taken."""
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     audio_times: list[float] = field(default_factory=list[float])
     audio: bytearray = field(default_factory=bytearray)
@@ -126,6 +128,27 @@ class FakeCall:
             await self.send("realtime.response.audio_transcript.done", {"content": text, "transcript": text, **ids})
             await self.send("realtime.response.audio.done", ids)
 
+    async def state(self, state: str, position: int | None = None) -> None:
+        """Tell a client that asks for it where its session is."""
+        names = ("SearchingForDigitalPerson", "DownloadingAssets", "ConnectingToDigitalPerson", "Connected")
+        step = ("queued", "preparing", "connecting", "connected").index(state) + 1
+        await self.send(
+            "conversation.connected.state",
+            {
+                "state": state,
+                "name": names[step - 1],
+                "currentStep": step,
+                "totalSteps": 5,
+                "percentageLoaded": 25 * step,
+                **({} if position is None else {"queuePosition": position}),
+            },
+        )
+
+    async def end(self, event: str, reason: str, code: int = 1000, text: str = "") -> None:
+        """The last word, in the form of those who ask for states."""
+        await self.send(f"conversation.connected.{event}", {"message": text, "code": reason}, message=text)
+        await self.close(code, reason)
+
     async def offer(self, *, reachable: bool = True) -> None:
         peer = RTCPeerConnection()
         self.peers.append(peer)
@@ -157,6 +180,18 @@ class FakeCall:
             candidate = candidate_from_sdp(given["candidate"].removeprefix("candidate:"))
             candidate.sdpMid, candidate.sdpMLineIndex = given["sdpMid"], given["sdpMLineIndex"]
             await self.peers[-1].addIceCandidate(candidate)
+        elif kind == "webrtc.signaling.offer" and reachable:
+            await self._accept(message["data"]["sdp"]["sdp"])
+
+    async def _accept(self, sdp: str) -> None:
+        peer = self.peers[-1]
+        await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        for transceiver in peer.getTransceivers():
+            if transceiver.kind == "video":
+                transceiver.direction = "sendrecv" if self.looks else "sendonly"
+        await peer.setLocalDescription(await peer.createAnswer())
+        description = {"type": "answer", "sdp": peer.localDescription.sdp}
+        await self.send("webrtc.signaling.answer", {"sdp": description}, sdp=description)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self.socket.close(code, reason)
@@ -179,9 +214,21 @@ class FakeServer:
     """True: the success event names no ICE server."""
     pause: float = 0.0
     """Seconds before the success event."""
+    looks: bool = True
+    """Whether the avatar takes a camera."""
+    deaf: bool = False
+    """True: offers of the client stay unanswered."""
+    states: bool = False
+    """True: clients that ask for it are told the states, and a token to come back with."""
+    waiting: list[str] = field(default_factory=list[str])
+    """Steps at which sessions stay from now on (``queued``, ``preparing``)."""
+    sessions: dict[str, list[dict[str, str]]] = field(default_factory=dict[str, list[dict[str, str]]])
+    """What was said in the sessions that are kept, by their tokens."""
     calls: list[FakeCall] = field(default_factory=list[FakeCall])
     requests: list[str] = field(default_factory=list[str])
     """Every path and query that was asked for by HTTP."""
+    cut: Callable[[], None] = lambda: None
+    """Break every connection without a word; new ones are taken."""
     stop: Callable[[], None] = lambda: None
     """Go away at once, without a word on any socket."""
 
@@ -203,24 +250,36 @@ class FakeServer:
 
         app.include_router(web_router())
         app.get("/api/open/v1/avatar/list")(self._list)
+        app.get("/api/open/v1/avatar/detail")(self._detail)
+        app.get("/api/open/v1/avatar/getByName")(self._detail)
+        app.get("/blank")(self._blank)
         app.get("/pictures/{name}")(self._picture)
         app.websocket("/wss/v2/realtime-chat")(self._talk)
         return app
 
     async def _list(self, request: Request) -> Response:
+        return self._look_up(request, [self._entry(entry) for entry in self.avatars])
+
+    async def _detail(self, request: Request) -> Response:
+        asked = set(request.query_params.values())
+        found = [self._entry(entry) for entry in self.avatars if asked & set(entry.values())]
+        return self._look_up(request, found[0] if found else None)
+
+    def _look_up(self, request: Request, data: object) -> Response:
         if request.headers.get("license") != LICENSE:
             return JSONResponse({"code": 401, "message": "This license is not known.", "data": None}, 401)
-        entries = [
-            # Under a public name, as a server behind a proxy gives it.
-            {
-                **entry,
-                "avatarId": entry["id"],
-                "url": f"https://avatars.example/pictures/{entry['id']}.png",
-                "thumbnailUrl": f"https://avatars.example/pictures/{entry['id']}-small.png",
-            }
-            for entry in self.avatars
-        ]
-        return JSONResponse({"code": 200, "message": "SUCCESS", "data": entries})
+        if data is None:
+            return JSONResponse({"code": 404, "message": "There is no such avatar.", "data": None}, 404)
+        return JSONResponse({"code": 200, "message": "SUCCESS", "data": data})
+
+    def _entry(self, entry: dict[str, str]) -> dict[str, str]:
+        # Under a public name, as a server behind a proxy gives it.
+        picture = f"https://avatars.example/pictures/{entry['id']}"
+        return {**entry, "avatarId": entry["id"], "url": f"{picture}.png", "thumbnailUrl": f"{picture}-small.png"}
+
+    async def _blank(self) -> Response:
+        """A page of somebody else's: a place for the avatar, and nothing more."""
+        return HTMLResponse("<!doctype html><title>Somebody's page</title><video autoplay playsinline></video>")
 
     async def _picture(self, name: str) -> Response:
         _, png = cv2.imencode(".png", self.image)
@@ -228,7 +287,7 @@ class FakeServer:
 
     async def _talk(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        call = FakeCall(websocket, self.image)
+        call = FakeCall(websocket, self.image, self.looks)
         self.calls.append(call)
         try:
             if self.refusal is not None:
@@ -239,7 +298,11 @@ class FakeServer:
             if not self.silent:
                 await self._open(call)
             while True:
-                await call.take(await websocket.receive_json(), reachable=self.reachable)
+                message = await websocket.receive_json()
+                if self.deaf and message["type"] == "webrtc.signaling.offer":
+                    call.messages.append(message)
+                else:
+                    await call.take(message, reachable=self.reachable)
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
@@ -249,9 +312,34 @@ class FakeServer:
 
     async def _open(self, call: FakeCall) -> None:
         await asyncio.sleep(self.pause)
-        servers = [] if self.iceless else [{"urls": ["stun:127.0.0.1:9"]}]
-        await call.send("conversation.connected.success", {"sessionId": "session-1", "iceServers": servers})
+        token = call.socket.query_params.get("resume", "")
+        if token and token not in self.sessions:
+            await call.end("fail", "no_session_to_resume", 1008, "There is nothing to come back to.")
+            return
+        told = self.states and call.socket.query_params.get("states") == "1"
+        number = token.removeprefix("token-") or str(len(self.sessions) + 1)
+        data: dict[str, Any] = {"sessionId": f"session-{number}"}
+        data["iceServers"] = [] if self.iceless else [{"urls": ["stun:127.0.0.1:9"]}]
+        if told:
+            self.sessions.setdefault(f"token-{number}", [])
+            data |= {"resumeToken": f"token-{number}", "resumed": bool(token)}
+        await call.send("conversation.connected.success", data)
+        for state in ("queued", "preparing") if told else ():
+            if state in self.waiting or state == "preparing":
+                await call.state(state, 1 if state == "queued" else None)
+            if state in self.waiting:
+                return
+        await self.begin(call, told=told, token=token)
+
+    async def begin(self, call: FakeCall, *, told: bool = True, token: str = "") -> None:
+        """From the offer on; also for a session that was held up."""
         await call.offer(reachable=self.reachable)
+        if told:
+            await call.state("connecting")
+        if token:
+            await call.send(
+                "conversation.connected.resumed", {"items": self.sessions[token], "variables": {"guest": "Ann"}}
+            )
         await call.send("realtime.session.created", {"sessionId": "session-1"})
         call.ready_at = time.monotonic()
         await call.send("realtime.session.updated")
@@ -265,11 +353,15 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> No
         await asyncio.sleep(0.02)
 
 
+def _cut(server: uvicorn.Server) -> None:
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+
+
 def _stop(server: uvicorn.Server) -> None:
     for listener in server.servers:
         listener.close()
-    for connection in list(server.server_state.connections):
-        connection.transport.abort()
+    _cut(server)
     server.should_exit = True
 
 
@@ -281,6 +373,7 @@ async def fake_server(**settings: Any) -> AsyncIterator[FakeServer]:
     fake.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(uvicorn.Config(fake.app(), log_config=None, timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    fake.cut = lambda: _cut(server)
     fake.stop = lambda: _stop(server)
     try:
         await eventually(lambda: server.started)

@@ -11,18 +11,11 @@ export const ConnectionStateTypes = Object.freeze({
 
 /** @typedef {keyof typeof ConnectionStateTypes} StateName */
 
-/**
- * @typedef {object} ConnectionStateData
- * @property {StateName} name
- * @property {number} currentStep
- * @property {number} totalSteps
- * @property {number} percentageLoaded
- * @property {number} [queuePosition]
- */
+/** @typedef {import("./visavis.js").ConnectionStateData} ConnectionStateData */
 
 const NAMES = /** @type {StateName[]} */ (Object.keys(ConnectionStateTypes));
-/** Disconnected counts as a step, too. */
-const TOTAL_STEPS = NAMES.length;
+/** Disconnected, the first of the names, counts as one. */
+const TOTAL_STEPS = 5;
 const LAST_STEP = TOTAL_STEPS - 1;
 
 /** How far a scene has come. */
@@ -52,7 +45,7 @@ export class ConnectionState {
 /**
  * @param {StateName} name
  * @param {number} [queuePosition]
- * @returns {Readonly<ConnectionStateData>}
+ * @returns {ConnectionStateData}
  */
 function dataOf(name, queuePosition) {
   const currentStep = NAMES.indexOf(name);

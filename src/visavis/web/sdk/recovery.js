@@ -4,6 +4,7 @@ const PATIENCE_MS = 4000;
 /**
  * @typedef {object} RecoveryHandlers
  * @property {() => Promise<boolean>} restart  look for new paths; whether the server answered
+ * @property {() => boolean} isUp  media flows, as far as is known
  * @property {() => void} onDeaf  the server did not answer: the line to it may be dead without knowing
  * @property {() => void} onGivenUp  the time is over
  */
@@ -22,10 +23,6 @@ export class Recovery {
   constructor(limit, handlers) {
     this.#limit = limit;
     this.#handlers = handlers;
-  }
-
-  get running() {
-    return this.#running !== null;
   }
 
   begin() {
@@ -60,7 +57,13 @@ export class Recovery {
       if (!answered) {
         this.#handlers.onDeaf();
       }
+      if (this.#handlers.isUp()) {
+        this.stop();
+      }
       await new Promise((resolve) => {
+        if (signal.aborted) {
+          resolve(null);
+        }
         const timer = setTimeout(resolve, PATIENCE_MS);
         signal.addEventListener("abort", () => {
           clearTimeout(timer);

@@ -8,23 +8,25 @@ import { SceneEvent } from "./scene-event.js";
 import { Session } from "./session.js";
 import { ToolBox } from "./tools.js";
 import { Transcript } from "./transcript.js";
+import * as wire from "./wire.js";
 
 /** Failures of kind `noScene` that waiting mends. */
 const WORTH_A_RETRY = new Set(["no_slot", "queue_timeout", "license_limit", "rate_limited"]);
 const RETRIES = Object.freeze({ maxRetries: 0, delayMs: 2000 });
 
 /** @typedef {import("./visavis.js").HistoryItem} HistoryItem */
+/** @typedef {import("./visavis.js").Variable} Variable */
 
 /** A place on a page where an avatar is talked with; one session after another. `visavis.d.ts` says what all of it does. */
 export class Scene {
   connectionState = new ConnectionState();
-  /** @type {SceneEvent<[Scene, string, import("./errors.js").Reason, {code: string, name: string, message: string}]>} */
+  /** @type {SceneEvent<[Scene, string, import("./errors.js").Reason, import("./visavis.js").DisconnectDetails]>} */
   onDisconnectedEvent = new SceneEvent();
   /** @type {SceneEvent<[import("./captions.js").Caption]>} */
   onCaption = new SceneEvent();
   /** @type {SceneEvent<[import("./dialogue.js").Activity]>} */
   onActivity = new SceneEvent();
-  /** @type {SceneEvent<[{reason: string, seconds: number, message: string}]>} */
+  /** @type {SceneEvent<[import("./visavis.js").Expiring]>} */
   onExpiring = new SceneEvent();
   /** @type {SceneEvent<[{flowing: boolean}]>} */
   onMedia = new SceneEvent();
@@ -38,14 +40,14 @@ export class Scene {
   onNotice = new SceneEvent();
   /** @type {SceneEvent<[{name: string, args: unknown}]>} */
   onTool = new SceneEvent();
-  /** @type {SceneEvent<[{history: readonly HistoryItem[], variables: Record<string, unknown>}]>} */
+  /** @type {SceneEvent<[{history: readonly HistoryItem[], variables: Record<string, Variable>}]>} */
   onResumed = new SceneEvent();
 
   #settings;
   #tools;
   #tokens;
   #transcript;
-  /** @type {Record<string, unknown>} */
+  /** @type {Record<string, Variable>} */
   #variables;
   /** What `connect` asks for. */
   #requested;
@@ -98,7 +100,7 @@ export class Scene {
   }
 
   keepAlive() {
-    this.#session?.keepAlive();
+    this.#session?.say(wire.keepAlive());
   }
 
   get sessionId() {
@@ -128,16 +130,16 @@ export class Scene {
     return this.#standing !== null;
   }
 
-  /** @param {Readonly<Record<string, unknown>>} values */
+  /** @param {Readonly<Record<string, Variable>>} values */
   setVariables(values) {
     Object.assign(this.#variables, values);
-    this.#session?.setVariables(values);
+    this.#session?.say(wire.setVariables(values));
   }
 
   /** @param {import("./tools.js").Tool} tool */
   addTool(tool) {
     this.#tools.add(tool);
-    this.#session?.announce(tool);
+    this.#session?.say(wire.announceTools([tool]));
   }
 
   /** @param {string} name */

@@ -1,25 +1,22 @@
-import { findAvatar } from "./avatars.js";
-import { bounded, pause } from "./bounded.js";
+import { Connection } from "./connection.js";
 import { Dialogue } from "./dialogue.js";
-import { VisavisError, asVisavisError } from "./errors.js";
-import { causeOf, isFarewell } from "./farewell.js";
-import { Line, lineAddress } from "./line.js";
+import { VisavisError } from "./errors.js";
 import { Media } from "./media.js";
+import { showPoster } from "./poster.js";
 import { Recovery, watchNetwork } from "./recovery.js";
+import { Redial } from "./redial.js";
 import * as wire from "./wire.js";
 
-/** How long the close may take after the server's last word, in milliseconds. */
-const FAREWELL_MS = 1500;
 /** Sound waiting in the socket, in bytes, above which new pieces are dropped: a little more than a second. */
 const MOST_BACKLOG = 96 * 1024;
 /** Messages held while there is no server to hear them; older ones are dropped. */
 const MOST_HELD = 64;
-/** Pauses before the tries to reach the server again, in milliseconds; the last one is repeated. */
-const REDIAL_MS = Object.freeze([0, 500, 1000, 2000, 4000]);
-/** What the server says of a session that it ends; whatever else it says to a visitor who comes back is a lost session. */
+/** What the server says of a session that it ends; anything else it says to who comes back means that it is lost. */
 const ENDINGS = new Set(["session_timeout", "conversation_ended", "normal", "replaced", "control_disconnected"]);
 /** What may be otherwise at the next try. */
 const PASSING = new Set(["unreachable", "no_answer", "connection_lost", "shutting_down", "no_slot", "rate_limited"]);
+
+/** @typedef {import("./visavis.js").Variable} Variable */
 
 /**
  * What a session tells its scene.
@@ -28,12 +25,12 @@ const PASSING = new Set(["unreachable", "no_answer", "connection_lost", "shuttin
  * @property {(name: import("./connection-state.js").StateName, queuePosition?: number) => void} onState
  * @property {(caption: import("./captions.js").Caption) => void} onCaption
  * @property {(activity: import("./dialogue.js").Activity) => void} onActivity
- * @property {(expiring: {reason: string, seconds: number, message: string}) => void} onExpiring
+ * @property {(expiring: import("./visavis.js").Expiring) => void} onExpiring
  * @property {(flowing: boolean) => void} onMedia
  * @property {() => void} onBlocked
  * @property {(text: string) => void} onNotice
  * @property {(name: string, args: unknown) => void} onTool
- * @property {(items: unknown, variables: Record<string, unknown>) => void} onRestored
+ * @property {(items: unknown, variables: Record<string, Variable>) => void} onRestored
  * @property {(error: VisavisError) => void} onEnded  it stood, and is over
  */
 
@@ -43,54 +40,44 @@ const PASSING = new Set(["unreachable", "no_answer", "connection_lost", "shuttin
  * @property {import("./devices.js").Devices} devices
  * @property {import("./tools.js").ToolBox} tools
  * @property {import("./resume-tokens.js").ResumeTokens} tokens
- * @property {Readonly<Record<string, unknown>>} variables
+ * @property {Readonly<Record<string, Variable>>} variables
  * @property {boolean} muted
  */
 
 /**
  * One session with an avatar, from dialling to its end; over several connections where the network needs it.
  *
- * `starting` until picture and sound are there, then `standing`; `returning` while a lost connection is looked for.
- *
- * @typedef {"starting" | "standing" | "returning" | "ended"} Phase
+ * It is `starting` until picture and sound are there, then `standing`, and `returning` while a lost connection is
+ * looked for.
  */
 export class Session {
   #parts;
   #handlers;
-  /** @type {Phase} */
+  /** @type {"starting" | "standing" | "returning" | "ended"} */
   #phase = "starting";
   #id = "";
   #token = "";
-  /** @type {Line | null} */
-  #line = null;
+  /** @type {Connection | null} */
+  #connection = null;
   #media;
   #dialogue;
   #recovery;
-  /** Aborted, with the cause, at the end. */
+  /** @type {Redial | null} */
+  #redial = null;
+  /** Aborted at the end. */
   #over = new AbortController();
-  /** @type {PromiseWithResolvers<string>} */
-  #begun = withResolvers();
-  /** The server's last word. @type {wire.ServerMessage | null} */
-  #farewell = null;
-  /** Whether the server has taken this call, and whether it tells its states. */
-  #greeted = false;
-  #tellsStates = false;
+  /** Settled when the session stands or has failed. @type {(error: VisavisError | null) => void} */
+  #settle = () => undefined;
   #resumed = false;
   /** The server takes sound and words. */
   #ready = false;
   /** @type {object[]} */
   #held = [];
+  /** What was last told of picture and sound, and what it is made of. */
   #flowing = true;
   #moving = true;
   #mediaUp = false;
   #dropped = 0;
-  #redials = 0;
-  #deadline = 0;
-  /** Ends a pause between two tries. @type {AbortController | null} */
-  #resting = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  #waitsFor = "";
 
   /**
    * @param {SessionParts} parts
@@ -105,7 +92,7 @@ export class Session {
       settings.element,
       { audioOnly: settings.audioOnly, muted },
       {
-        send: (message) => this.#line?.send(message),
+        send: (message) => this.#connection?.send(message),
         onFlowing: () => this.#flows(),
         onConnection: (state) => this.#watchMedia(state),
         onMotion: (moving) => {
@@ -118,13 +105,10 @@ export class Session {
     );
     this.#recovery = new Recovery(settings.timeouts.media, {
       restart: () => this.#media.restart(),
+      isUp: () => this.#mediaUp,
       onDeaf: () => this.#suspectLine(),
       onGivenUp: () => this.end(new VisavisError("media_failed")),
     });
-  }
-
-  get id() {
-    return this.#id;
   }
 
   get activity() {
@@ -150,55 +134,55 @@ export class Session {
     signal.addEventListener("abort", abort);
     watchNetwork(() => this.#networkChanged(), this.#over.signal);
     this.#token = this.#parts.tokens.read();
-    void this.#dial();
     try {
-      return await this.#begun.promise;
+      await new Promise((resolve, reject) => {
+        this.#settle = (error) => (error ? reject(error) : resolve(undefined));
+        this.#dial();
+      });
     } finally {
       signal.removeEventListener("abort", abort);
+    }
+    return this.#id;
+  }
+
+  /** Send now, or as soon as the server hears. @param {object} message */
+  say(message) {
+    if (this.#ready) {
+      this.#connection?.send(message);
+    } else if (this.#phase !== "ended") {
+      this.#held = [...this.#held, message].slice(-MOST_HELD);
     }
   }
 
   /** @param {string} text  typed by the visitor */
   sendText(text) {
-    this.#say(wire.message(text));
-    this.#say(wire.createResponse());
+    this.say(wire.message(text));
+    this.say(wire.createResponse());
     this.#dialogue.typed(text);
   }
 
   interrupt() {
     this.playback.hush();
-    this.#say(wire.cancelResponse());
-  }
-
-  keepAlive() {
-    this.#say(wire.keepAlive());
-  }
-
-  /** @param {Readonly<Record<string, unknown>>} values */
-  setVariables(values) {
-    this.#say(wire.setVariables(values));
-  }
-
-  /** @param {import("./tools.js").Tool} tool */
-  announce(tool) {
-    this.#say(wire.announceTools([tool]));
+    this.say(wire.cancelResponse());
   }
 
   /** @param {ArrayBuffer} pcm */
   sendAudio(pcm) {
-    if (this.#line && this.#line.backlog > MOST_BACKLOG) {
+    if (!this.#connection || !this.#ready) {
+      return;
+    }
+    if (this.#connection.backlog > MOST_BACKLOG) {
       this.#dropped += 1;
-    } else if (this.#ready) {
-      this.#line?.send(wire.appendAudio(pcm));
+    } else {
+      this.#connection.send(wire.appendAudio(pcm));
     }
   }
 
-  /**
-   * @param {MediaStreamTrack | null} track
-   * @returns {Promise<boolean>}  whether the avatar looks at it
-   */
+  /** @param {MediaStreamTrack | null} track  of the visitor's camera; it waits for the connection */
   async showCamera(track) {
-    return this.#mediaUp ? this.#media.showCamera(track) : false;
+    if (this.#phase === "standing" && !(await this.#media.showCamera(track)) && track && this.#phase === "standing") {
+      this.#handlers.onNotice("This avatar does not look at the camera.");
+    }
   }
 
   /** @param {VisavisError} error  why */
@@ -208,91 +192,80 @@ export class Session {
     }
     const stood = this.#phase !== "starting";
     this.#phase = "ended";
+    this.#ready = false;
     this.#over.abort(error);
     this.#recovery.stop();
-    clearTimeout(this.#timer);
-    this.#line?.close();
-    this.#line = null;
+    this.#redial?.hurry();
+    this.#connection?.close(error);
     this.#media.close();
     this.#dialogue.end();
     if (error.code === "conversation_ended" || error.code === "no_session_to_resume") {
       this.#parts.tokens.forget();
     }
-    this.#begun.reject(error);
+    this.#settle(error);
     if (stood) {
       this.#handlers.onEnded(error);
     }
   }
 
-  async #dial() {
-    const { settings } = this.#parts;
-    const { server, avatarId, name, model, timeouts } = settings;
-    this.#greeted = this.#tellsStates = this.#ready = false;
-    this.#farewell = null;
-    try {
-      const credential = await this.#credential();
-      const query = { license: credential, avatarId, name, model, states: "1", resume: this.#token };
-      const line = new Line(lineAddress(server, query), {
-        onOpen: () => this.#introduce(),
-        onMessage: (message) => this.#take(message),
-        onClose: (close) => this.#closed(close),
-      });
-      this.#line = line;
-      this.#limit("answer", timeouts.answer, "no_answer");
-    } catch (error) {
-      this.#failed(asVisavisError(error));
-    }
-  }
-
-  /** @returns {Promise<string>} */
-  async #credential() {
-    const { credential, timeouts } = this.#parts.settings;
-    /** @type {unknown} */
-    let given;
-    try {
-      const asking = Promise.resolve(credential());
-      given = await bounded(asking, { milliseconds: timeouts.token, code: "token_failed", signal: this.#over.signal });
-    } catch (cause) {
-      throw cause instanceof VisavisError ? cause : new VisavisError("token_failed", { cause });
-    }
-    if (typeof given !== "string" || given === "") {
-      throw new VisavisError("token_failed", { text: "The license or token is empty." });
-    }
-    return given;
+  #dial() {
+    this.#connection = new Connection(this.#parts.settings, {
+      onOpen: () => this.#introduce(),
+      onGreeting: (greeting) => this.#greeted(greeting),
+      onState: (name, queuePosition) => this.#progress(name, queuePosition),
+      onMessage: (message) => this.#take(message),
+      onFailed: (error) => this.#failed(error),
+    });
+    void this.#connection.dial(this.#token);
   }
 
   #introduce() {
     const tools = this.#parts.tools.all;
     if (tools.length > 0) {
-      this.#line?.send(wire.announceTools(tools));
+      this.#connection?.send(wire.announceTools(tools));
+    }
+  }
+
+  /** @param {import("./connection.js").Greeting} greeting */
+  #greeted({ id, token, resumed, iceServers }) {
+    if (this.#phase === "returning" && id !== this.#id) {
+      this.end(new VisavisError("connection_lost", { text: "The server has lost the session." }));
+      return;
+    }
+    this.#id = id;
+    this.#resumed = resumed;
+    this.#media.iceServers = iceServers;
+    if (token) {
+      this.#token = token;
+      this.#parts.tokens.keep(token);
+    }
+  }
+
+  /**
+   * @param {import("./connection-state.js").StateName} name
+   * @param {number} [queuePosition]
+   */
+  #progress(name, queuePosition) {
+    if (this.#phase === "starting") {
+      this.#handlers.onState(name, queuePosition);
+      if (name === "DownloadingAssets") {
+        void showPoster(this.#parts.settings, this.#over.signal);
+      }
     }
   }
 
   /** @param {wire.ServerMessage} message */
   #take(message) {
-    const { type, data } = message;
-    if (isFarewell(message)) {
-      // The close that follows may say more exactly why.
-      this.#farewell ??= message;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#closed(null), FAREWELL_MS);
-      return;
-    }
+    const { type, data, text } = message;
     switch (type) {
-      case "conversation.connected.success":
-        this.#greet(message);
-        break;
-      case "conversation.connected.state":
-        this.#progress(data);
-        break;
       case "conversation.connected.warning":
-        this.#handlers.onNotice(message.text);
+        this.#handlers.onNotice(text);
         break;
       case "conversation.connected.expiring":
         this.#handlers.onExpiring({
-          reason: String(data.reason ?? "sessionTimeout"),
+          reason: data.reason ?? "sessionTimeout",
           seconds: Number(data.seconds ?? 0),
-          message: message.text,
+          message: text,
         });
         break;
       case "conversation.connected.resumed":
@@ -305,11 +278,11 @@ export class Session {
         this.#ready = true;
         this.#parts.devices.start();
         for (const held of this.#held.splice(0)) {
-          this.#line?.send(held);
+          this.#connection?.send(held);
         }
         break;
       case "webrtc.signaling.offer":
-        this.#offered(data.sdp);
+        this.#media.offer(data.sdp);
         break;
       case "webrtc.signaling.answer":
         this.#media.answer(data.sdp);
@@ -329,121 +302,54 @@ export class Session {
     }
   }
 
-  /** The server has taken the call. @param {wire.ServerMessage} message */
-  #greet({ data }) {
-    const id = String(data.sessionId ?? "");
-    if (this.#phase === "returning" && id !== this.#id) {
-      this.end(new VisavisError("connection_lost", { text: "The session could not be found again." }));
-      return;
-    }
-    this.#id = id;
-    this.#greeted = true;
-    this.#resumed = data.resumed === true;
-    this.#tellsStates = typeof data.resumed === "boolean";
-    this.#media.iceServers = Array.isArray(data.iceServers) ? data.iceServers : [];
-    if (typeof data.resumeToken === "string") {
-      this.#token = data.resumeToken;
-      this.#parts.tokens.keep(data.resumeToken);
-    }
-    if (!this.#tellsStates) {
-      this.#prepares();
-    }
-    this.#limit("preparing", this.#parts.settings.timeouts.preparing, "no_answer");
-  }
-
-  /** @param {Record<string, any>} data */
-  #progress({ state, queuePosition }) {
-    const { timeouts } = this.#parts.settings;
-    switch (state) {
-      case "queued":
-        this.#enter("SearchingForDigitalPerson", Number(queuePosition));
-        this.#limit("queue", timeouts.queue, "queue_timeout");
-        break;
-      case "preparing":
-        this.#prepares();
-        this.#limit("preparing", timeouts.preparing, "no_answer");
-        break;
-      case "connecting":
-        this.#enter("ConnectingToDigitalPerson");
-        this.#limit("media", timeouts.media, "media_timeout");
-        break;
-    }
-  }
-
-  #prepares() {
-    this.#enter("DownloadingAssets");
-    void this.#showPoster();
-  }
-
-  async #showPoster() {
-    const { element, poster, audioOnly, server, avatarId, name } = this.#parts.settings;
-    if (!poster || audioOnly || !(element instanceof HTMLVideoElement) || element.poster || !(avatarId || name)) {
-      return;
-    }
-    try {
-      const { picture } = await findAvatar(server, await this.#credential(), { avatarId, name });
-      if (this.#phase === "starting") {
-        element.poster = picture;
-      }
-    } catch (error) {
-      // The moving picture comes in a moment all the same.
-      console.debug("visavis: no still picture", error);
-    }
-  }
-
   /** What a new session is to know from before. */
   #remind() {
+    const { settings, variables } = this.#parts;
     if (this.#resumed) {
       return;
     }
-    const { settings, variables } = this.#parts;
     if (Object.keys(variables).length > 0) {
-      this.#line?.send(wire.setVariables(variables));
+      this.#connection?.send(wire.setVariables(variables));
     }
     for (const { role, content } of settings.history) {
-      this.#line?.send(wire.message(content, role));
+      this.#connection?.send(wire.message(content, role));
     }
   }
 
-  /** @param {RTCSessionDescriptionInit} description */
-  #offered(description) {
-    this.#media.offer(description);
-    this.#enter("ConnectingToDigitalPerson");
-    if (this.#phase !== "standing") {
-      this.#limit("media", this.#parts.settings.timeouts.media, "media_timeout");
-    }
+  /** @param {wire.ToolCall} request */
+  async #useTool({ callId, responseId, name, args }) {
+    this.#dialogue.usesTool(responseId);
+    this.#handlers.onTool(name, args);
+    const output = await this.#parts.tools.run(name, args);
+    this.say(wire.toolResult(callId, output));
+    this.say(wire.createResponse());
   }
 
   #flows() {
-    if (this.#farewell || this.#phase === "ended") {
+    if (this.#connection?.leaving || this.#phase === "ended") {
       return;
     }
     const first = this.#phase === "starting";
-    clearTimeout(this.#timer);
-    this.#waitsFor = "";
+    this.#connection?.settle();
     this.#recovery.stop();
     this.#phase = "standing";
     this.#mediaUp = this.#moving = true;
     if (first) {
       this.#handlers.onState("Connected");
       this.#handlers.onActivity(this.#dialogue.activity);
-      this.#begun.resolve(this.#id);
+      this.#settle(null);
     }
     this.#weigh();
     const camera = this.#parts.devices.cameraTrack;
     if (camera) {
-      void this.showCamera(camera).then((seen) => {
-        if (!seen && this.#phase === "standing") {
-          this.#handlers.onNotice("This avatar does not look at the camera.");
-        }
-      });
+      void this.showCamera(camera);
     }
   }
 
   /** @param {"connected" | "disconnected" | "failed"} state  of the media connection */
   #watchMedia(state) {
     this.#mediaUp = state === "connected";
-    if (this.#farewell || this.#phase === "ended") {
+    if (this.#connection?.leaving) {
       return;
     }
     this.#weigh();
@@ -451,8 +357,8 @@ export class Session {
       this.#recovery.stop();
     } else if (this.#phase === "standing") {
       this.#recovery.begin();
-    } else if (state === "failed") {
-      this.#failed(new VisavisError("media_failed"));
+    } else if (this.#phase === "starting" && state === "failed") {
+      this.end(new VisavisError("media_failed"));
     }
   }
 
@@ -460,40 +366,34 @@ export class Session {
     if (this.#phase === "standing") {
       this.#recovery.begin();
     } else {
-      this.#resting?.abort();
+      this.#redial?.hurry();
     }
   }
 
-  /** The server does not answer on the line, and media is down. */
+  /** The server does not answer where media needs it: the line is dead, and does not know it. */
   #suspectLine() {
     if (this.#phase === "standing" && this.#token) {
-      this.#lost();
+      this.#lose();
     }
   }
 
   /** Tell whether picture and sound arrive, when that has changed. */
   #weigh() {
     const flowing = this.#phase === "standing" && this.#mediaUp && this.#moving;
-    if (this.#phase !== "starting" && this.#phase !== "ended" && flowing !== this.#flowing) {
+    if ((this.#phase === "standing" || this.#phase === "returning") && flowing !== this.#flowing) {
       this.#flowing = flowing;
       this.#handlers.onMedia(flowing);
     }
   }
 
-  /** The server or the network closed the line. @param {CloseEvent | null} close */
-  #closed(close) {
-    const progress = { opened: this.#line?.opened ?? false, greeted: this.#greeted };
-    this.#failed(causeOf(this.#farewell, close, progress));
-  }
-
-  /** It does not go on over this line. @param {VisavisError} error */
+  /** It does not go on over this connection. @param {VisavisError} error */
   #failed(error) {
     if (this.#phase === "standing" && error.code === "connection_lost" && this.#token) {
-      this.#lost();
+      this.#lose();
     } else if (this.#phase !== "returning" || ENDINGS.has(error.code)) {
       this.end(error);
-    } else if (PASSING.has(error.code) && performance.now() < this.#deadline) {
-      void this.#redial();
+    } else if (PASSING.has(error.code) && !this.#redial?.late) {
+      void this.#dialAgain();
     } else {
       if (error.code === "no_session_to_resume") {
         this.#parts.tokens.forget();
@@ -503,105 +403,32 @@ export class Session {
   }
 
   /** The line is gone without a word: look for the session again. */
-  #lost() {
-    const { reconnect } = this.#parts.settings.timeouts;
+  #lose() {
     this.#phase = "returning";
-    this.#redials = 0;
-    this.#deadline = performance.now() + (reconnect || Infinity);
+    this.#redial = new Redial(this.#parts.settings.timeouts.reconnect);
     this.#recovery.stop();
     this.#dialogue.end();
     this.#weigh();
-    void this.#redial();
+    void this.#dialAgain();
   }
 
-  async #redial() {
-    this.#line?.close();
-    this.#line = null;
+  async #dialAgain() {
+    this.#connection?.close();
     this.#ready = false;
-    clearTimeout(this.#timer);
-    this.#waitsFor = "";
     this.#parts.devices.stop();
-    const wait = REDIAL_MS[Math.min(this.#redials, REDIAL_MS.length - 1)];
-    this.#redials += 1;
-    this.#resting = new AbortController();
-    try {
-      await pause(wait, AbortSignal.any([this.#resting.signal, this.#over.signal]));
-    } catch {
-      // The network is back: at once.
-    }
-    this.#resting = null;
+    await this.#redial?.rest();
     if (this.#phase === "returning") {
-      await this.#dial();
+      this.#dial();
     }
   }
 
   /** @param {unknown} cause */
   #signallingFailed(cause) {
-    if (this.#phase === "standing") {
-      // A camera or a new path that could not be agreed upon: what stands goes on.
-      console.warn("visavis: signalling failed", cause);
-    } else {
-      this.#failed(new VisavisError("media_failed", { cause }));
-    }
-  }
-
-  /** @param {wire.ToolCall} request */
-  async #useTool({ callId, responseId, name, args }) {
-    this.#dialogue.usesTool(responseId);
-    this.#handlers.onTool(name, args);
-    const output = await this.#parts.tools.run(name, args);
-    this.#say(wire.toolResult(callId, output));
-    this.#say(wire.createResponse());
-  }
-
-  /** Send now, or as soon as the server hears. @param {object} message */
-  #say(message) {
-    if (this.#phase === "ended") {
-      return;
-    }
-    if (this.#ready) {
-      this.#line?.send(message);
-    } else {
-      this.#held = [...this.#held, message].slice(-MOST_HELD);
-    }
-  }
-
-  /**
-   * @param {import("./connection-state.js").StateName} name
-   * @param {number} [queuePosition]
-   */
-  #enter(name, queuePosition) {
     if (this.#phase === "starting") {
-      this.#handlers.onState(name, queuePosition);
+      this.end(new VisavisError("media_failed", { cause }));
+    } else {
+      // A camera or a new path that could not be agreed upon: what stands goes on, and has its own time limits.
+      console.warn("visavis: signalling failed", cause);
     }
   }
-
-  /**
-   * Wait for the next step, at most so long.
-   *
-   * @param {string} what  a wait that is under way goes on
-   * @param {number} milliseconds
-   * @param {import("./errors.js").Code} code
-   */
-  #limit(what, milliseconds, code) {
-    if (this.#waitsFor === what || this.#farewell) {
-      return;
-    }
-    this.#waitsFor = what;
-    clearTimeout(this.#timer);
-    if (milliseconds > 0) {
-      this.#timer = setTimeout(() => this.#failed(new VisavisError(code)), milliseconds);
-    }
-  }
-}
-
-/** `Promise.withResolvers`, which browsers of before 2024 have not. @returns {PromiseWithResolvers<string>} */
-function withResolvers() {
-  /** @type {any} */
-  const made = {};
-  made.promise = new Promise((resolve, reject) => {
-    made.resolve = resolve;
-    made.reject = reject;
-  });
-  return made;
 }

@@ -24,8 +24,11 @@ export class Transcript {
   /** @param {unknown} items  as the server remembers them */
   restore(items) {
     const entries = Array.isArray(items) ? items : [];
-    this.#items = Object.freeze(
-      entries.map(({ role, content }) => ({ role: role === "user" ? "user" : "assistant", content: String(content) })),
-    );
+    this.#items = Object.freeze(entries.map(itemOf));
   }
+}
+
+/** @param {{role: unknown, content: unknown}} entry @returns {HistoryItem} */
+function itemOf({ role, content }) {
+  return { role: role === "user" ? "user" : "assistant", content: String(content) };
 }
