@@ -8,7 +8,6 @@ import pytest
 
 from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
-from visavis.conversation.conversation import ConversationSettings, Role
 from visavis.conversation.events import (
     AnswerAudio,
     AnswerAudioDone,
@@ -21,6 +20,7 @@ from visavis.conversation.events import (
     UserTranscript,
 )
 from visavis.conversation.history import NO_RESULT
+from visavis.conversation.parts import ConversationSettings, Role
 from visavis.language.ports import ChatError, ChatErrorKind, Image, Tool, ToolCall, ToolCallDelta
 from visavis.speech.ports import SpeechError
 
@@ -363,7 +363,8 @@ def test_configuration_counts_from_the_next_answer() -> None:
         theatre.conversation.send_text("hello")
         await asyncio.sleep(2)
 
-    theatre = run_virtual(perform(act, Role(prompt="Old.")))
+    settings = ConversationSettings(model_may_end=False)
+    theatre = run_virtual(perform(act, Role(prompt="Old."), settings))
     assert theatre.model.requests[0].messages[0].text == "Be brief."
     assert [tool.name for tool in theatre.model.requests[0].tools] == ["get_weather", "other"]
     assert theatre.model.requests[1].tools == ()

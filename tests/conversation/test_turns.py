@@ -8,7 +8,6 @@ import pytest
 from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
 from visavis.avatar.face import FaceState
-from visavis.conversation.conversation import ConversationSettings, Role
 from visavis.conversation.events import (
     AnswerAudioDone,
     AnswerDelta,
@@ -17,7 +16,8 @@ from visavis.conversation.events import (
     ToolRequested,
     UserTranscript,
 )
-from visavis.language.ports import Image, ToolCall
+from visavis.conversation.parts import ConversationSettings, Role
+from visavis.language.ports import Image, Tool, ToolCall
 from visavis.speech.ports import Transcript
 
 CALL = ToolCall("call_1", "look_up", "{}")
@@ -236,7 +236,7 @@ def test_a_goodbye_is_heard_before_the_client_is_told_to_hang_up() -> None:
         theatre.conversation.add_result("call_1", "ok", reply=True)
         await asyncio.sleep(5)
 
-    theatre = run_virtual(perform(act))
+    theatre = run_virtual(perform(act, Role(tools=(Tool("end_conversation"),))))
     assert len(theatre.model.requests) == 2
     assert theatre.caption == "Goodbye, it was nice to talk with you."
     assert len(theatre.of(AnswerDone)) == 1
@@ -253,7 +253,7 @@ def test_a_goodbye_that_is_talked_over_does_not_end_the_call() -> None:
         await theatre.user_says("wait, one more thing")
         await asyncio.sleep(5)
 
-    theatre = run_virtual(perform(act))
+    theatre = run_virtual(perform(act, Role(tools=(Tool("end_conversation"),))))
     assert not theatre.of(ToolRequested)
     assert theatre.caption.endswith("Of course.")
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.face import FaceFrame
-from visavis.conversation.conversation import Conversation, ConversationSettings, Parts, Role
+from visavis.conversation.conversation import Conversation
 from visavis.conversation.events import AnswerDelta, ConversationEvent
+from visavis.conversation.parts import ConversationSettings, Parts, Role
+from visavis.conversation.snapshot import Snapshot
 from visavis.conversation.stage import Stage
-from visavis.language.ports import ChatEvent, ChatRequest, TextDelta
+from visavis.language.ports import ChatEvent, ChatModel, ChatRequest, TextDelta
 from visavis.media.clock import MediaClock
 from visavis.media.playout import Playout
 from visavis.speech.ports import (
@@ -197,9 +199,19 @@ class NoPicture:
 
 
 class Theatre:
-    """A running conversation. ``events`` holds (loop time, event); ``sound`` what the visitor heard."""
+    """A running conversation. ``events`` holds (loop time, event); ``sound`` what the visitor heard.
 
-    def __init__(self, role: Role, settings: ConversationSettings | None = None) -> None:
+    ``changes`` holds the snapshots that would have been kept; ``ended`` when the model hung up; ``reached`` whether it
+    was there.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        settings: ConversationSettings | None = None,
+        restored: Snapshot | None = None,
+        model: ChatModel | None = None,
+    ) -> None:
         self.clock = MediaClock()
         self.playout = Playout(self.clock)
         self.animator = Animator(seed=1)
@@ -211,8 +223,22 @@ class Theatre:
         self.figures = Figures()
         self.events: list[tuple[float, ConversationEvent]] = []
         self.sound: list[tuple[float, Pcm16]] = []
-        parts = Parts(LevelDetector(), self.turns, self.recognizer, self.model, self.voice)
-        self.conversation = Conversation(role, parts, self.stage, self._told, self.figures, settings)
+        self.changes: list[Snapshot] = []
+        self.ended: list[float] = []
+        self.reached: list[bool] = []
+        parts = Parts(LevelDetector(), self.turns, self.recognizer, model or self.model, self.voice)
+        self.conversation = Conversation(
+            role,
+            parts,
+            self.stage,
+            self._told,
+            self.figures,
+            settings,
+            restored=restored,
+            on_change=lambda: self.changes.append(self.conversation.snapshot()),
+            on_end=lambda: self.ended.append(self.now),
+            on_reached=self.reached.append,
+        )
 
     @property
     def now(self) -> float:
@@ -258,10 +284,14 @@ class Theatre:
 
 
 async def perform(
-    act: Callable[[Theatre], Awaitable[None]], role: Role | None = None, settings: ConversationSettings | None = None
+    act: Callable[[Theatre], Awaitable[None]],
+    role: Role | None = None,
+    settings: ConversationSettings | None = None,
+    restored: Snapshot | None = None,
+    model: ChatModel | None = None,
 ) -> Theatre:
     """Set up, act, tear down; nothing may be left running."""
-    theatre = Theatre(role or Role(), settings)
+    theatre = Theatre(role or Role(), settings, restored, model)
     playing = asyncio.create_task(theatre.play())
     try:
         await act(theatre)

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import visavis
+from visavis.conversation.farewell import END_CONVERSATION
 from visavis.language.brain import PersonaBrain
 from visavis.language.knowledge import Knowledge
 from visavis.language.ports import ChatEvent, ChatMessage, ChatRequest, Image, TextDelta, Tool, ToolCall, ToolCallDelta
@@ -474,9 +475,45 @@ async def test_a_goodbye_ends_the_call(name: str) -> None:
     assert await visit.result('{"ok": true}') == ""
 
 
-async def test_only_a_goodbye_ends_the_call() -> None:
-    for text in ("thank you", "when does the tour end", "can I call you", "stop", "hello"):
-        assert await Visit(tools=[END]).calls(text) == []
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bye",
+        "Good bye.",
+        "good by",
+        "okay, see you later",
+        "I have to go now",
+        "please end the call",
+        "Have a nice day!",
+    ],
+)
+async def test_a_clear_goodbye_ends_the_call(text: str) -> None:
+    visit = Visit(tools=[END_CONVERSATION])
+    assert await visit.calls(text) == [("end_conversation", {})]
+    assert visit.history[-1].text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thank you",
+        "when does the tour end",
+        "can I call you",
+        "stop",
+        "hello",
+        "that was all, thank you",
+        "I have to know now",
+        "thank you good boy",
+        "good bye to the old days was a fine song",
+        "how do I say goodbye in French",
+        "did the keeper say goodbye",
+        "she said bye and left",
+        "when do I have to go",
+    ],
+)
+async def test_only_a_clear_goodbye_ends_the_call(text: str) -> None:
+    for ending in (END, END_CONVERSATION):
+        assert await Visit(tools=[ending]).calls(text) == []
 
 
 # --- languages and pictures

@@ -1,6 +1,6 @@
 """What was said so far, as the language model gets to see it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from visavis.language.ports import ChatMessage, Image, ToolCall
@@ -19,27 +19,40 @@ class History:
     """Both sides' items in order, bounded: beyond ``limit`` items the oldest are forgotten.
 
     Pictures weigh most, so only the last ``image_limit`` of them are kept; an older item keeps its text, if it has any.
+    ``on_change`` is called after each change.
     """
 
-    def __init__(self, limit: int = 400, image_limit: int = 4) -> None:
+    def __init__(self, on_change: Callable[[], None], limit: int = 400, image_limit: int = 4) -> None:
         self._items: list[_Item] = []
         self._results: dict[str, str] = {}
+        self._on_change = on_change
         self._limit = limit
         self._image_limit = image_limit
 
     @property
-    def user_texts(self) -> int:
-        """How many items of the user with words in them there are."""
-        return sum(item.message.role == "user" and bool(item.message.text) for item in self._items)
+    def inputs(self) -> int:
+        """How many texts of the user and results of tools there are."""
+        texts = sum(item.message.role == "user" and bool(item.message.text) for item in self._items)
+        return texts + len(self._results)
+
+    def restore(self, messages: Iterable[ChatMessage]) -> None:
+        """Take up the items of an earlier conversation, as ``items`` gave them."""
+        for message in messages:
+            if message.role != "tool":
+                self._append(_Item(message))
+            elif self._knows(message.call_id):
+                self._results[message.call_id] = message.text
 
     def add_user(self, text: str, images: Iterable[Image] = ()) -> None:
         """The user said, typed or showed something."""
         self._append(_Item(ChatMessage("user", text, images=tuple(images))))
         self._forget_images()
+        self._on_change()
 
     def add_assistant(self, text: str) -> None:
         """An answer remembered from an earlier call."""
         self._append(_Item(ChatMessage("assistant", text)))
+        self._on_change()
 
     def heard(self, response_id: str, words: str) -> None:
         """More words of a response have sounded. So an answer that was cut off ends with the last word heard.
@@ -53,18 +66,22 @@ class History:
                 self._items.insert(index, _Item(ChatMessage("assistant", words), response_id))
             else:
                 self._items[index] = replace(item, message=replace(item.message, text=item.message.text + words))
-            return
-        self._append(_Item(ChatMessage("assistant", words), response_id))
+            break
+        else:
+            self._append(_Item(ChatMessage("assistant", words), response_id))
+        self._on_change()
 
     def add_tool_call(self, call: ToolCall, response_id: str) -> None:
         """The model asked for a tool."""
         self._append(_Item(ChatMessage("assistant", tool_calls=(call,)), response_id))
+        self._on_change()
 
     def add_result(self, call_id: str, output: str) -> bool:
         """A tool's result; False when no such call is remembered (the result is then dropped)."""
         if not self._knows(call_id):
             return False
         self._results[call_id] = output
+        self._on_change()
         return True
 
     def awaits_result(self, call_id: str) -> bool:
@@ -81,6 +98,14 @@ class History:
                 for call in item.message.tool_calls
             )
         return tuple(found)
+
+    def items(self) -> Iterator[ChatMessage]:
+        """All items; each tool call is followed by its result, where there is one."""
+        for item in self._items:
+            yield item.message
+            for call in item.message.tool_calls:
+                if call.call_id in self._results:
+                    yield ChatMessage("tool", self._results[call.call_id], call_id=call.call_id)
 
     def _knows(self, call_id: str) -> bool:
         return any(call.call_id == call_id for item in self._items for call in item.message.tool_calls)

@@ -17,8 +17,9 @@ from visavis.conversation.events import (
     ToolArguments,
     ToolRequested,
 )
+from visavis.conversation.farewell import END_CONVERSATION
 from visavis.conversation.history import History
-from visavis.conversation.phrases import apology, no_answer
+from visavis.conversation.phrases import apology, farewell, no_answer
 from visavis.conversation.sentences import SentenceSplitter
 from visavis.conversation.speaking import Speaking
 from visavis.conversation.stage import Stage
@@ -38,6 +39,10 @@ class ResponseObserver(Protocol):
 
     def failure(self, part: str) -> None:
         """``chat`` or ``speech`` failed."""
+        ...
+
+    def reached(self, ok: bool) -> None:
+        """The language model was there, or (not ``ok``) may be lost; other failures tell nothing about that."""
         ...
 
     def first_words(self) -> None:
@@ -65,16 +70,21 @@ class Cast:
 
 
 class Response:
-    """Thinks and speaks once: ``answer`` or ``recite``, in a task; ``cut`` at any time, then cancel that task."""
+    """Thinks and speaks once: ``answer`` or ``recite``, in a task; ``cut`` at any time, then cancel that task.
 
-    def __init__(self, response_id: str, cast: Cast) -> None:
+    ``thinks``: whether it will be ``answer``.
+    """
+
+    def __init__(self, response_id: str, cast: Cast, *, thinks: bool) -> None:
         self.id = response_id
+        self.thinks = thinks
         self._cast = cast
         self._emit = cast.emit
         self._script = ""
         self._text = ""
         self._calls: list[ToolCall] = []
         self._farewells: list[ToolCall] = []
+        self._ends = False
         self._over = False
         self._speaking = Speaking(
             cast.stage,
@@ -92,6 +102,11 @@ class Response:
         return tuple(self._calls)
 
     @property
+    def ends(self) -> bool:
+        """Whether the conversation is over when it has been heard."""
+        return self._ends
+
+    @property
     def text(self) -> str:
         """What was heard of it so far."""
         return self._text
@@ -107,11 +122,15 @@ class Response:
         return self._script[len(self._text) :].strip()
 
     async def answer(self, model: ChatModel, request: ChatRequest) -> None:
-        """Ask the model and speak its answer. A failing model gets an apology spoken, never silence."""
+        """Ask the model and speak its answer. A failing model gets an apology spoken, never silence.
+
+        Where the request has ``END_CONVERSATION`` among its tools, a call of it is not told to the client: ``ends``.
+        """
         await self._perform(self._think(model, request))
 
-    async def recite(self, text: str) -> None:
+    async def recite(self, text: str, *, ends: bool = False) -> None:
         """Speak a given text."""
+        self._ends = ends
         await self._perform(_whole(text))
 
     def cut(self) -> float | None:
@@ -161,16 +180,24 @@ class Response:
         return told
 
     async def _think(self, model: ChatModel, request: ChatRequest) -> AsyncGenerator[str, None]:
-        said = False
+        said = reached = False
+        ending = END_CONVERSATION.name if END_CONVERSATION in request.tools else None
         try:
             async with aclosing(model.stream(request)) as stream:
                 async for event in stream:
+                    if not reached:
+                        reached = True
+                        self._cast.observer.reached(ok=True)
                     match event:
                         case TextDelta(text):
                             if text and not said:
                                 self._cast.observer.first_words()
                             said = said or bool(text.strip())
                             yield text
+                        case ToolCallDelta(name=name) if name == ending:
+                            pass
+                        case ToolCall(name=name) if name == ending:
+                            self._ends = True
                         case ToolCallDelta(call_id, name, arguments):
                             self._emit(ToolArguments(self.id, call_id, name, arguments))
                         case ToolCall() if said and ends_conversation(event.name):
@@ -178,20 +205,28 @@ class Response:
                             self._farewells.append(event)
                         case ToolCall():
                             self._call(event)
+                if not reached:
+                    self._cast.observer.reached(ok=True)
         except ChatError as error:
             log.warning("the language model failed", kind=error.kind, error=str(error))
             self._cast.observer.failure("chat")
+            if error.lost:
+                self._cast.observer.reached(ok=False)
+            self._ends = False
             yield f"\n{apology(error.kind, self._cast.language)}"
             return
         except Exception:
             # A fault in a provider must not leave the visitor with silence.
             log.exception("the language model's provider failed")
             self._cast.observer.failure("chat")
+            self._ends = False
             yield f"\n{apology(ChatErrorKind.BROKEN, self._cast.language)}"
             return
         # A model may have nothing to say to a tool's result: to that of hanging up, for one.
         answered = self._calls or (request.messages and request.messages[-1].role == "tool")
-        if not said and not answered:
+        if not said and self._ends:
+            yield farewell(self._cast.language)
+        elif not said and not answered:
             yield no_answer(self._cast.language)
 
     def _call(self, call: ToolCall) -> None:

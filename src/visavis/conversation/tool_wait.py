@@ -35,9 +35,9 @@ class ToolWait:
         self._waiting: asyncio.Task[None] | None = None
 
     @property
-    def open(self) -> bool:
-        """Whether results are still to come."""
-        return bool(self._open)
+    def waiting(self) -> bool:
+        """Whether an answer is still to follow."""
+        return self._waiting is not None
 
     def answered(self, open_calls: Iterable[str], *, silent: bool) -> None:
         """An answer that called tools is over; ``silent``: it said nothing itself, so another has to follow."""

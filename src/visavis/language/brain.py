@@ -29,6 +29,7 @@ from visavis.language.small_talk import (
     plain,
     small_talk,
     told_name,
+    wants_to_part,
     without_fillers,
 )
 from visavis.language.tool_arguments import direct, fill, properties
@@ -297,10 +298,10 @@ class PersonaBrain:
                 return [_say(self._scripted(history, intent))]
 
     def _goodbye(self, history: History, request: ChatRequest) -> Answer:
-        """Say goodbye, and hang up where a tool can."""
+        """Say goodbye, and hang up where a tool can, if that is clearly meant."""
         answer: Answer = [_say(self._scripted(history, "goodbye"))]
         ending = next((tool for tool in request.tools if ends_conversation(tool.name)), None)
-        if ending is not None:
+        if ending is not None and history.last and wants_to_part(history.last.text):
             choice = complete(ending, {}, 1.0)
             reasons = {
                 parameter: direct(properties(ending.parameters).get(parameter, {}), "goodbye", parameter)

@@ -292,6 +292,20 @@ def misheard_small_talk(text: str) -> Intent | None:
     return intent if likeness >= _MISHEARD else None
 
 
+_PARTING: Final = re.compile(
+    r"\b(?:good ?bye?|bye|good ?night|farewell|see (?:you|ya)|talk to you|have a|take care|so long|cheerio|go|leave|"
+    r"leaving|run|hang up|end|finish|stop|close|terminate)\b"
+)
+
+
+def wants_to_part(goodbye: str) -> bool:
+    """Whether an utterance that was taken for a goodbye is clear enough to hang up.
+
+    Not "that was all", after which more may come, and nothing that only sounds like a goodbye.
+    """
+    return _PARTING.search(plain(goodbye)) is not None
+
+
 _NAME: Final = re.compile(
     r"\b(?:my name is|my name's|i am called|i'm called|(?:please |you can )?call me|they call me)\s+"
     r"(?P<name>[^\W\d_][^\W\d_'’-]*(?:[ '’-][A-Z][^\W\d_]+)?)",
