@@ -122,7 +122,8 @@ class FrontDesk:
         self._attempts.connect(request.address)
         grant = self._licenses.authorize(request.license)
         if grant is None:
-            self._attempts.failed(request.address)
+            if request.license:
+                self._attempts.failed(request.address)
             raise Refusal(RefusalKind.INVALID_LICENSE, "The license key is missing or not valid.")
         if not grant.allows_origin(request.origin):
             raise Refusal(RefusalKind.ORIGIN_NOT_ALLOWED, "This page may not call here: its origin is not allowed.")
