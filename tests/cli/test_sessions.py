@@ -56,7 +56,7 @@ def test_list_has_the_newest_first(visavis, url: str) -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[0] for row in rows] == ["session", IDS[2], IDS[1]]
-    assert rows[1][1:] == ["2026-03-01", "12:02:00", "0:01:15", "control_disconnected", "vera", "shop", "3"]
+    assert rows[1][1:] == ["2026-03-01", "12:02", "0:01:15", "control_disconnected", "vera", "shop", "3"]
 
 
 def test_show_has_all_that_is_known(visavis, url: str) -> None:

@@ -136,6 +136,21 @@ def test_a_failed_write_is_tried_again_ever_more_slowly_with_the_newest() -> Non
     assert {entry["error"] for entry in warnings} == {"the disk is full"}
 
 
+def test_what_failed_does_not_replace_what_came_meanwhile() -> None:
+    async def test(store: FakeStore, writer: StoreWriter) -> None:
+        store.broken, store.gate = True, asyncio.Event()
+        writer.save_session(saved(words="old"))
+        await asyncio.sleep(0.3)
+        writer.save_session(saved(words="new"))
+        store.gate.set()
+        await asyncio.sleep(0.1)
+        store.broken = False
+        await writer.flush()
+        assert store.values == [saved(words="new")]
+
+    with_writer(test)
+
+
 def test_what_waits_is_bounded_and_the_loss_is_told() -> None:
     async def test(store: FakeStore, writer: StoreWriter) -> None:
         store.broken = True

@@ -24,6 +24,9 @@ sessions_app = typer.Typer(
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as GET /v1/sessions does.")]
 
+_WIDE = 120
+"""Columns that the whole list needs."""
+
 T = TypeVar("T")
 
 
@@ -46,7 +49,11 @@ def list_sessions(
         return
     from rich.console import Console
 
-    Console().print(_overview(found))
+    console = Console()
+    if not console.is_terminal:
+        # A file or a pipe has no edge to break lines at.
+        console.width = max(console.width, _WIDE)
+    console.print(_overview(found, wide=console.width >= _WIDE))
 
 
 @sessions_app.command()
@@ -92,16 +99,19 @@ def _read(settings: "Settings", query: "Callable[[RecordTable], Awaitable[T]]") 
         fail(str(error))
 
 
-def _overview(records: "Iterable[SessionRecord]") -> "Table":
+def _overview(records: "Iterable[SessionRecord]", *, wide: bool) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for title in ("session", "started (UTC)", "lasted", "state", "avatar", "license", "answers"):
-        table.add_column(title, no_wrap=title in ("session", "lasted", "state"), overflow="fold")
+    for title in ("session", "started (UTC)", "lasted"):
+        table.add_column(title, no_wrap=True)
+    for title in ("state", "avatar", "license", "answers") if wide else ("state",):
+        table.add_column(title, overflow="fold")
     for record in records:
-        license_name = record.license_name or record.license_id
-        cells = (record.id, _time(record.started_at), _lasted(record), _state(record), record.avatar_id, license_name)
-        table.add_row(*map(_text, cells), str(record.counts.answers))
+        cells = [record.id, f"{_time(record.started_at):%Y-%m-%d %H:%M}", _lasted(record), _state(record)]
+        if wide:
+            cells += [record.avatar_id, record.license_name or record.license_id, str(record.counts.answers)]
+        table.add_row(*map(_text, cells))
     return table
 
 
@@ -165,8 +175,9 @@ def _lasted(record: "SessionRecord") -> str:
     return str(timedelta(seconds=max(0, round((end - record.started_at).total_seconds()))))
 
 
-def _time(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _time(time: datetime) -> datetime:
+    """In UTC, to the second."""
+    return time.astimezone(UTC).replace(microsecond=0, tzinfo=None)
 
 
 def _text(value: str) -> "Text":

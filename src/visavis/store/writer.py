@@ -151,8 +151,7 @@ class StoreWriter:
         while True:
             await asyncio.sleep(LOST_AFTER.total_seconds() / 3)
             for session_id, record in self._running.items():
-                if ("record", session_id) not in self._pending:
-                    self._put(("record", session_id), record)
+                self._put(("record", session_id), record)
 
     async def _purge(self) -> None:
         while True:
