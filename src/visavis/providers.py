@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from visavis.avatar.catalogue import Avatar
 from visavis.closing import close_part
 from visavis.config import Settings, SettingsError
-from visavis.conversation.conversation import Parts, Role
+from visavis.conversation.parts import Parts, Role
 from visavis.language.brain import PersonaBrain
 from visavis.language.chat_completions import ChatCompletions, ChatTimeouts
 from visavis.language.knowledge import Knowledge, KnowledgeError

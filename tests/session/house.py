@@ -15,7 +15,7 @@ from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.client.media import Receiver
-from visavis.conversation.conversation import ConversationSettings, Parts, Role
+from visavis.conversation.parts import ConversationSettings, Parts, Role
 from visavis.media.peer import PeerSettings
 from visavis.session.commands import AcceptAnswer
 from visavis.session.events import Ended, Ending, Offered, SessionEvent, SessionState, StateChanged

@@ -15,7 +15,8 @@ from tests.session.house import Guest, House, nothing_left
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
-from visavis.conversation.conversation import Conversation, Parts
+from visavis.conversation.conversation import Conversation
+from visavis.conversation.parts import Parts
 from visavis.media.peer import Peer
 from visavis.session.commands import AcceptAnswer, AddCandidate, AppendAudio, Respond, SendText
 from visavis.session.events import Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind

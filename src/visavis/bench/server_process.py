@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import httpx
@@ -50,6 +51,7 @@ class ServerProcess:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
         self._reading: list[asyncio.Task[None]] = []
+        self._data: TemporaryDirectory[str] | None = None
         self._ready = asyncio.Event()
         self.log: deque[str] = deque(maxlen=5000)
         """What it wrote, both streams; the last 5000 lines."""
@@ -64,7 +66,10 @@ class ServerProcess:
         return self._process.pid
 
     async def __aenter__(self) -> Self:
-        environment = {**os.environ, "VISAVIS_LICENSE": LICENSE, **self._environment}
+        # A server to measure or to test keeps nothing, unless it is told where.
+        self._data = TemporaryDirectory(prefix="visavis-")
+        store = f"sqlite:///{self._data.name}/visavis.db"
+        environment = {**os.environ, "VISAVIS_LICENSE": LICENSE, "VISAVIS_STORE__URL": store, **self._environment}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -96,18 +101,20 @@ class ServerProcess:
         await self.stop()
 
     async def stop(self) -> int:
-        """End it politely, then for sure; its exit code."""
+        """End it with its calls, politely, then for sure; its exit code."""
         process = self._process
         if process is None:
             return 0
         if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             try:
                 await asyncio.wait_for(process.wait(), _STOP_SECONDS)
             except TimeoutError:
                 process.kill()
                 await process.wait()
         await asyncio.gather(*self._reading)
+        if self._data:
+            self._data.cleanup()
         return process.returncode or 0
 
     async def read(self) -> Reading:

@@ -72,9 +72,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _let_calls_end(self) -> None:
+        """Until they have ended, their grace is over, or somebody is in a hurry."""
         draining = asyncio.ensure_future(self._drain(self._grace))
         hurried = asyncio.ensure_future(self._hurried.wait())
-        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        limit = self._grace + self._patience
+        await asyncio.wait({draining, hurried}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         for task in (draining, hurried):
             task.cancel()
         await asyncio.gather(draining, hurried, return_exceptions=True)
