@@ -1,6 +1,7 @@
 """What ``visavis talk`` does: one call, its captions, and its film."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from visavis.client import (
     MICROPHONE_RATE,
-    Activity,
     AudioFrame,
     Call,
     CallEndedError,
@@ -34,8 +34,8 @@ from visavis.client import (
     read_wav,
 )
 
-_GREETING_SECONDS = 2.0
-"""How long an avatar that greets may take to begin."""
+_GREETING_SECONDS = 1.5
+"""How long an avatar that greets may take to begin, and is quiet when it has."""
 
 
 class TalkFailed(Exception):
@@ -71,8 +71,6 @@ class Talk:
         self._play = play
         self._patience = patience
         self._loudspeaker: Loudspeaker | None = None
-        self._begun = asyncio.Event()
-        self._idle = asyncio.Event()
         self._written: dict[str, int] = {}
         """Of answers under way: how many characters were printed."""
         self._line_open = False
@@ -140,7 +138,11 @@ class Talk:
         return None
 
     async def _converse(self, call: Call, microphone: Microphone | None) -> None:
-        await self._greeting()
+        # An avatar that greets may finish.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await call.idle(_GREETING_SECONDS)
+        self._break()
         for path, pcm in self._sounds:
             seconds = len(pcm) / MICROPHONE_RATE
             typer.echo(f"Saying {path.name} ({seconds:.1f} s) …", err=True)
@@ -151,16 +153,6 @@ class Talk:
             typer.echo("Speak; Ctrl-C hangs up.", err=True)
             self.speaking = True
             await call.stream_audio(microphone)
-
-    async def _greeting(self) -> None:
-        """Let the avatar finish its greeting, where it has one."""
-        try:
-            async with asyncio.timeout(_GREETING_SECONDS):
-                await self._begun.wait()
-            async with asyncio.timeout(self._patience):
-                await self._idle.wait()
-        except TimeoutError:
-            self._break()
 
     async def _ask(self, call: Call, question: str | NDArray[np.int16], seconds: float) -> None:
         """Ask, and count what gets no whole answer; ``seconds``: how long it takes to say it."""
@@ -177,13 +169,7 @@ class Talk:
                 self._break()
                 typer.echo(f"You: {event.text or '(not understood)'}")
             case Caption(side="avatar"):
-                self._begun.set()
                 self._write(event)
-            case Activity():
-                if event is Activity.IDLE:
-                    self._idle.set()
-                else:
-                    self._idle.clear()
             case ToolCall():
                 self._break()
                 typer.echo(f"(asks for the tool {event.name})")

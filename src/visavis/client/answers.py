@@ -1,8 +1,10 @@
-"""Waiting for a whole answer of the avatar."""
+"""Waiting for what the avatar does: a whole answer, or nothing."""
 
+import asyncio
 from collections.abc import AsyncIterable, Collection
 
 from visavis.client.events import Activity, Caption, Event
+from visavis.client.stream import Stream
 
 
 async def next_answer(events: AsyncIterable[Event], stale: Collection[str]) -> str | None:
@@ -13,10 +15,22 @@ async def next_answer(events: AsyncIterable[Event], stale: Collection[str]) -> s
     said: dict[str, str] = {}
     async for event in events:
         match event:
-            case Caption(side="avatar", state="final") if event.id not in stale:
-                said[event.id] = event.text.strip()
+            case Caption(side="avatar", state="final", text=text) if text and event.id not in stale:
+                said[event.id] = text.strip()
             case Activity.IDLE if said:
-                return " ".join(text for text in said.values() if text)
+                return " ".join(said.values())
             case _:
                 pass
     return None
+
+
+async def quiet(events: Stream[Event], activity: Activity, seconds: float) -> None:
+    """Until the avatar, which does ``activity`` now, has been idle for so long, or the call is over."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds if activity is Activity.IDLE else None):
+                event = await anext(events)
+        except (TimeoutError, StopAsyncIteration):
+            return
+        if isinstance(event, Activity):
+            activity = event

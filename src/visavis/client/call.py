@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import structlog
 
 from visavis.client import wire
 from visavis.client.address import Address
-from visavis.client.answers import next_answer
+from visavis.client.answers import next_answer, quiet
 from visavis.client.dialogue import Dialogue
 from visavis.client.errors import NoSessionToResumeError, SessionTimeoutError
 from visavis.client.events import (
@@ -34,7 +35,7 @@ from visavis.client.media import AudioFrame, VideoFrame
 from visavis.client.options import Reconnection, RetryOptions, Timeouts
 from visavis.client.outcome import HUNG_UP, Outcome, outcome_of
 from visavis.client.outlet import Outlet
-from visavis.client.sound import AudioSource, Feed, Pcm, opened, pace, silence
+from visavis.client.sound import MICROPHONE_RATE, AudioSource, Feed, Pcm, opened, pace, silence
 from visavis.client.states import ConnectionState, ConnectionStateType, connection_state
 from visavis.client.stream import Stream
 from visavis.client.tools import Tool, Toolbox
@@ -43,6 +44,8 @@ from visavis.client.variables import Variables
 logger = structlog.get_logger(__name__)
 
 _HISTORY_HELD = 1000
+_LEAD = MICROPHONE_RATE // 4
+"""Samples of silence before a recording."""
 
 
 class Call:
@@ -229,11 +232,9 @@ class Call:
             await self.send_audio(piece)
 
     async def send_text(self, text: str, *, reply: bool = True) -> None:
-        """Say something in writing; ``reply``: have it answered."""
-        await self.send(wire.said(text))
+        """Say something in writing; ``reply``: have it answered now, instead of what the avatar is saying."""
+        await self.send(wire.typed(text) if reply else wire.said(text))
         self._dialogue.typed(text, answered=reply)
-        if reply:
-            await self.send(wire.RESPOND)
 
     async def ask(self, question: str | Pcm, *, patience: float = 60.0) -> str:
         """Ask in writing, or aloud by a recording, and wait until the answer was heard to its end; its words.
@@ -257,6 +258,13 @@ class Call:
         if words is None:
             raise (self._outlet.over or HUNG_UP).ended()
         return words
+
+    async def idle(self, seconds: float = 1.5) -> None:
+        """Wait until nobody has said anything for so long: until the greeting is over, for instance."""
+        with self.events() as events:
+            await quiet(events, self.activity, seconds)
+        if self._outlet.over:
+            raise self._outlet.over.ended()
 
     async def interrupt(self) -> None:
         """Have the avatar be silent now, and forget what it was to say."""
@@ -436,5 +444,6 @@ class Call:
         self._listeners.tell(event)
 
     async def _speak(self, recording: Pcm) -> None:
-        await self.stream_audio(pace(recording))
+        # Nobody begins to speak at the instant at which the microphone is opened.
+        await self.stream_audio(pace(np.concatenate((np.zeros(_LEAD, np.int16), recording))))
         await self.stream_audio(silence())

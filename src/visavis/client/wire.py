@@ -106,6 +106,11 @@ def said(text: str, role: Literal["user", "assistant"] = "user") -> dict[str, An
     return {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": content}}
 
 
+def typed(text: str) -> dict[str, Any]:
+    """Something that the visitor wrote, to be answered at once: it is as good as spoken."""
+    return {"type": "realtime.input_text", "data": {"content": text, "reply": 1}}
+
+
 def tool_result(call_id: str, output: str) -> dict[str, Any]:
     """What a tool gave."""
     item = {"type": "function_call_output", "call_id": call_id, "output": output}
