@@ -31,6 +31,8 @@ DESKTOP = (1280, 800)
 PHONE = (390, 844)
 
 _WATCH = """
+globalThis.theVideo = () =>
+  document.querySelector("video") ?? document.querySelector("visavis-avatar").shadowRoot.querySelector("video");
 globalThis.policyBreaches = [];
 addEventListener("securitypolicyviolation", (breach) =>
   globalThis.policyBreaches.push(`${breach.effectiveDirective} ${breach.blockedURI}`));
@@ -83,9 +85,7 @@ class BrowserPage:
 
     async def frames_shown(self) -> int:
         """Video frames that the page's video has shown so far."""
-        return await self.page.evaluate(
-            "() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
-        )
+        return await self.page.evaluate("() => theVideo().getVideoPlaybackQuality().totalVideoFrames")
 
     async def held(self) -> Held:
         """Microphone tracks, audio contexts, peer connections and sockets that are open."""

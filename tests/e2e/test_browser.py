@@ -18,7 +18,7 @@ PATIENCE_MS = 60_000
 LOUDNESS = """async () => {
   const context = new AudioContext();
   const analyser = context.createAnalyser();
-  context.createMediaStreamSource(document.querySelector("video").srcObject).connect(analyser);
+  context.createMediaStreamSource(theVideo().srcObject).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   let loudest = 0;
   for (let look = 0; look < 100 && loudest < 0.05; look += 1) {
@@ -57,7 +57,7 @@ async def test_a_visitor_talks_hangs_up_and_calls_again(server: ServerProcess, q
         await expect(page.locator("body")).to_have_attribute("data-view", "call", timeout=PATIENCE_MS)
         await expect(line(browser, "avatar", "Vera")).to_be_visible(timeout=PATIENCE_MS)
         assert await page.evaluate(LOUDNESS) > 0.05
-        assert await page.evaluate("() => document.querySelector('video').videoWidth") == 512
+        assert await page.evaluate("() => theVideo().videoWidth") == 512
         before = await browser.frames_shown()
         await expect(line(browser, "user", "old are you")).to_be_visible(timeout=PATIENCE_MS)
         await expect(line(browser, "avatar", "age")).to_be_visible(timeout=PATIENCE_MS)

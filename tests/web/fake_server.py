@@ -185,6 +185,8 @@ class FakeCall:
 
     async def _accept(self, sdp: str) -> None:
         peer = self.peers[-1]
+        if peer.signalingState == "closed":
+            return
         await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for transceiver in peer.getTransceivers():
             if transceiver.kind == "video":
@@ -229,6 +231,8 @@ class FakeServer:
     """Every path and query that was asked for by HTTP."""
     cut: Callable[[], None] = lambda: None
     """Break every connection without a word; new ones are taken."""
+    embedding: str = ""
+    """HTML of a page of somebody else's, at ``/embedding``."""
     stop: Callable[[], None] = lambda: None
     """Go away at once, without a word on any socket."""
 
@@ -254,6 +258,7 @@ class FakeServer:
         app.get("/api/open/v1/avatar/getByName")(self._detail)
         app.get("/blank")(self._blank)
         app.get("/pictures/{name}")(self._picture)
+        app.get("/embedding")(lambda: HTMLResponse(self.embedding))
         app.websocket("/wss/v2/realtime-chat")(self._talk)
         return app
 

@@ -25,4 +25,4 @@ async def begin_call(browser: BrowserPage, server: FakeServer) -> None:
 
 
 async def expect_message(browser: BrowserPage, title: str) -> None:
-    await expect(browser.page.get_by_role("alert").locator("h1")).to_have_text(title, timeout=PATIENCE_MS)
+    await expect(browser.page.get_by_role("alert").locator("h2")).to_have_text(title, timeout=PATIENCE_MS)

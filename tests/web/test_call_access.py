@@ -14,7 +14,9 @@ async def tab_to(browser: BrowserPage, selector: str) -> None:
     """Press the tabulator until the element has the focus, as people do."""
     for _ in range(20):
         await browser.page.keyboard.press("Tab")
-        if await browser.page.locator(selector).evaluate("(element) => element === document.activeElement"):
+        if await browser.page.locator(selector).evaluate(
+            "(element) => element === element.getRootNode().activeElement"
+        ):
             return
     raise AssertionError(f"the tabulator does not reach {selector}")
 
@@ -52,7 +54,8 @@ async def test_a_failure_takes_the_focus(server: FakeServer) -> None:
 async def overflow(browser: BrowserPage) -> list[str]:
     """Visible elements that stick out of the window at its right or left side."""
     return await browser.page.evaluate(
-        """() => [...document.querySelectorAll("main *, header *, dialog[open] *")]
+        """() => [document, document.querySelector("visavis-avatar").shadowRoot]
+          .flatMap((root) => [...root.querySelectorAll("main *, header *, .room *, dialog[open] *")])
           .filter((element) => !element.closest(".ambient, .unseen, .faces, svg"))
           .filter((element) => {
             const box = element.getBoundingClientRect();

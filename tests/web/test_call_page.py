@@ -24,7 +24,7 @@ IN_USE = """(id) => {
 LOUDNESS = """async () => {
   const context = new AudioContext();
   const analyser = context.createAnalyser();
-  context.createMediaStreamSource(document.querySelector("video").srcObject).connect(analyser);
+  context.createMediaStreamSource(theVideo().srcObject).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   let loudest = 0;
   for (let look = 0; look < 100 && loudest === 0; look += 1) {
@@ -65,7 +65,7 @@ async def test_the_page_loads_without_a_complaint_and_takes_the_license_out_of_t
         await browser.page.goto(server.page(f"?avatarId=avatar-ada&license={LICENSE}"))
         await expect(browser.page.get_by_role("heading", name="Talk with Ada")).to_be_visible()
         await expect(browser.page.locator("#poster")).to_be_visible()
-        assert await browser.page.evaluate("() => document.querySelector('#poster').naturalWidth") == 512
+        assert await browser.page.locator("#poster").evaluate("(image) => image.naturalWidth") == 512
         assert await browser.page.evaluate("() => location.href") == f"{server.url}/?avatarId=avatar-ada"
         await browser.page.reload()
         await expect(browser.page.get_by_role("heading", name="Talk with Ada")).to_be_visible()
@@ -233,7 +233,7 @@ async def test_hanging_up_frees_everything_and_a_second_call_remembers_the_first
         await browser.page.get_by_role("button", name="Hang up").click()
         await asyncio.wait_for(first.closed.wait(), 20)
         assert await browser.held() == NOTHING
-        assert await browser.page.evaluate("() => document.querySelector('video').srcObject") is None
+        assert await browser.page.evaluate("() => theVideo().srcObject") is None
         await expect(browser.page.locator("#conversation")).to_contain_text("My name is Eva.")
 
         await browser.page.get_by_role("button", name="Call again").click()
@@ -263,9 +263,16 @@ async def test_cancelling_while_it_connects(server: FakeServer) -> None:
         await browser.page.get_by_role("button", name="Call", exact=True).click()
         await expect(browser.page.get_by_role("heading", name="Calling Ada…")).to_be_visible()
         steps = browser.page.locator("#steps li")
-        await expect(steps.nth(1)).to_have_attribute("aria-current", "step")
-        assert await steps.all_text_contents() == ["Asking for the microphone", "Searching", "Connecting", "Connected"]
-        await expect(browser.page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
+        await expect(steps.nth(0)).to_have_attribute("aria-current", "step")
+        assert await steps.all_text_contents() == [
+            "Searching for a digital person",
+            "Downloading assets",
+            "Connecting to the digital person",
+            "Connected",
+        ]
+        bar = browser.page.get_by_role("progressbar", name="Connection progress")
+        await expect(bar).to_have_attribute("aria-valuenow", "25")
+        await expect(bar).to_have_attribute("aria-valuetext", "Searching for a digital person, 25 %")
         await browser.page.get_by_role("button", name="Cancel").click()
         await expect(browser.page.get_by_role("heading", name="Talk with Ada")).to_be_visible()
         assert await browser.held() == NOTHING
@@ -365,9 +372,10 @@ async def test_a_browser_that_blocks_sound_lets_the_visitor_turn_it_on(server: F
         # count as one, so the page tells by its console.
         await browser.page.add_init_script(
             """const timer = setInterval(() => {
-              if (document.querySelector("#welcome")?.hidden === false) {
-                document.querySelector("#call-by-text").click();
-              } else if (document.querySelector("#unblock")?.hidden === false) {
+              const inside = document.querySelector("visavis-avatar")?.shadowRoot;
+              if (inside?.querySelector("#welcome").hidden === false) {
+                inside.querySelector("#call-by-text").click();
+              } else if (inside?.querySelector("#unblock").hidden === false) {
                 console.log("blocked");
                 clearInterval(timer);
               }

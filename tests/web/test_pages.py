@@ -53,7 +53,7 @@ def test_an_address_is_a_host() -> None:
     ("path", "media_type"),
     [
         ("/static/main.js", "text/javascript; charset=utf-8"),
-        ("/static/base.css", "text/css; charset=utf-8"),
+        ("/static/page.css", "text/css; charset=utf-8"),
         ("/static/favicon.svg", "image/svg+xml"),
         ("/sdk/visavis.js", "text/javascript; charset=utf-8"),
     ],

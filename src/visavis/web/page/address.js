@@ -1,5 +1,3 @@
-import { keep, recall } from "./storage.js";
-
 /** Where the license is kept while this tab is open. */
 const KEY = "visavis.license";
 
@@ -25,7 +23,7 @@ export function readAddress() {
   }
   const read = (/** @type {string} */ key) => query.get(key) ?? fragment.get(key) ?? "";
   return {
-    license: given ?? recall(KEY, { lasting: false }) ?? "",
+    license: given ?? keptLicense() ?? "",
     avatarId: read("avatarId"),
     name: read("name"),
     model: read("model"),
@@ -34,7 +32,19 @@ export function readAddress() {
 
 /** @param {string} license */
 export function keepLicense(license) {
-  keep(KEY, license, { lasting: false });
+  try {
+    sessionStorage.setItem(KEY, license);
+  } catch {
+    // Storage is blocked or full: this page knows it, the next one asks again.
+  }
+}
+
+function keptLicense() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
 }
 
 /** The server that gave this page, also below a path. */

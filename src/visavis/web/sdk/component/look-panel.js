@@ -1,25 +1,39 @@
-/* What stands beside (on a phone: below) the face. */
-
+/** What stands beside (in narrow places: below) the face. */
+export const PANEL = `
 .panel {
   display: flex;
   flex-direction: column;
-  justify-content: center;
-  gap: 24px;
+  gap: 20px;
   min-width: 0;
   min-height: 0;
+  padding: 20px;
+  overflow: hidden auto;
+  scrollbar-width: thin;
 }
 
 .card {
   display: flex;
   flex-direction: column;
-  gap: 18px;
-  padding: 4px 6px;
+  gap: 14px;
   animation: settle 0.45s var(--ease);
 }
 
 .card > [role="alert"] {
   display: grid;
-  gap: 14px;
+  gap: 10px;
+}
+
+.heading {
+  display: flex;
+  align-items: baseline;
+  justify-content: space-between;
+  gap: 16px;
+}
+
+.percent {
+  color: var(--soft);
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
 }
 
 .actions {
@@ -31,10 +45,8 @@
 }
 
 .actions .primary {
-  min-width: 148px;
+  min-width: 140px;
 }
-
-/* Choosing a face */
 
 .chooser {
   border: 0;
@@ -44,7 +56,7 @@
 .chooser legend {
   padding: 0;
   margin-bottom: 10px;
-  font-size: 0.92rem;
+  font-size: 0.92em;
   font-weight: 600;
 }
 
@@ -60,7 +72,7 @@
 .face {
   position: relative;
   flex: none;
-  width: 76px;
+  width: 72px;
   text-align: center;
   font-weight: 500;
   cursor: pointer;
@@ -69,16 +81,19 @@
 .face input {
   position: absolute;
   inset: 0;
+  margin: 0;
+  width: 100%;
+  height: 100%;
   opacity: 0;
   cursor: pointer;
 }
 
 .face img {
   display: block;
-  width: 76px;
-  height: 76px;
+  width: 72px;
+  height: 72px;
   margin-bottom: 6px;
-  border-radius: 22px;
+  border-radius: 20px;
   object-fit: cover;
   background: var(--line);
   transition: box-shadow 0.2s;
@@ -89,7 +104,7 @@
   overflow: hidden;
   text-overflow: ellipsis;
   white-space: nowrap;
-  font-size: 0.85rem;
+  font-size: 0.92em;
 }
 
 .face:hover img {
@@ -105,23 +120,9 @@
   outline-offset: 4px;
 }
 
-/* The license */
-
-.license-form {
-  display: flex;
-  flex-direction: column;
-  align-items: flex-start;
-  gap: 10px;
-}
-
-.license-form .primary {
-  margin-top: 8px;
-}
-
-/* Progress */
-
 .bar {
   height: 6px;
+  flex: none;
   overflow: hidden;
   border-radius: 3px;
   background: var(--line);
@@ -137,9 +138,13 @@
   transition: transform 0.6s var(--ease);
 }
 
+[data-queued] .bar span {
+  animation: throb 1.8s ease-in-out infinite;
+}
+
 .steps {
   display: grid;
-  gap: 12px;
+  gap: 10px;
   list-style: none;
 }
 
@@ -168,7 +173,7 @@
 
 .steps [data-state="now"] svg {
   border-color: var(--accent);
-  box-shadow: inset 0 0 0 5px var(--ground), inset 0 0 0 12px var(--accent);
+  background: radial-gradient(circle, var(--accent) 0 5px, transparent 5.6px);
   animation: throb 1.4s ease-in-out infinite;
 }
 
@@ -183,21 +188,19 @@
 }
 
 .hint {
-  min-height: 1.55em;
-  font-size: 0.95rem;
+  font-size: 0.92em;
 }
 
-/* Captions */
+.hint:empty {
+  display: none;
+}
 
 .conversation {
   display: flex;
+  flex: 1 0 96px;
   flex-direction: column;
+  gap: 12px;
   min-height: 0;
-  gap: 14px;
-}
-
-[data-view="call"] .conversation {
-  flex: 1;
 }
 
 .lines {
@@ -205,7 +208,7 @@
   min-height: 0;
   display: flex;
   flex-direction: column;
-  gap: 18px;
+  gap: 14px;
   overflow-y: auto;
   overscroll-behavior: contain;
   padding: 24px 6px 8px;
@@ -213,11 +216,11 @@
   border-radius: 16px;
   mask-image: linear-gradient(transparent, #000 24px);
   scrollbar-width: thin;
-  scrollbar-color: var(--line) transparent;
+  scrollbar-color: var(--field-line) transparent;
 }
 
 .lines:empty::before {
-  content: "Say hello, or write below.";
+  content: attr(data-empty);
   margin: auto 0 8px;
   color: var(--soft);
 }
@@ -234,9 +237,9 @@
 
 .who {
   display: block;
-  margin-bottom: 3px;
+  margin-bottom: 2px;
   color: var(--soft);
-  font-size: 0.8rem;
+  font-size: 0.8em;
   font-weight: 600;
 }
 
@@ -251,11 +254,11 @@
 }
 
 .line.user .who {
-  text-align: right;
+  text-align: end;
 }
 
 .line.user .words {
-  padding: 10px 16px;
+  padding: 9px 15px;
   border-radius: 20px 20px 6px 20px;
   background: var(--tint);
 }
@@ -281,7 +284,7 @@
 .divider,
 .note {
   color: var(--soft);
-  font-size: 0.85rem;
+  font-size: 0.85em;
   text-align: center;
 }
 
@@ -298,49 +301,60 @@
   border-top: 1px solid var(--line);
 }
 
+[data-captions="off"] .lines {
+  display: none;
+}
+
 .composer {
   position: relative;
 }
 
-.composer input {
-  padding-right: 60px;
-  border-radius: 26px;
+.composer input[type="text"] {
+  padding-right: 56px;
+  border-radius: 24px;
 }
 
 .send {
   position: absolute;
-  top: 6px;
-  right: 6px;
+  top: 5px;
+  right: 5px;
   display: grid;
   place-items: center;
-  width: 40px;
-  height: 40px;
+  width: 38px;
+  height: 38px;
+  padding: 0;
   border-radius: 50%;
   background: var(--accent);
   color: var(--on-accent);
 }
 
 .send:hover {
-  background: var(--accent-hover);
+  background: color-mix(in srgb, var(--accent) 86%, var(--ink));
+}
+
+[data-view="call"] .panel {
+  overflow: hidden;
+  padding-top: 6px;
+}
+
+[data-view="call"][data-captions="off"] .panel {
+  justify-content: flex-end;
 }
 
 /* What was said stays readable after the call. */
-body:not([data-view="call"]) .conversation {
+.room:not([data-view="call"]) .conversation {
   flex: 0 1 auto;
   min-height: 96px;
   max-height: 40dvh;
-  padding-top: 16px;
   border-top: 1px solid var(--line);
 }
 
-/* Settings */
-
 .settings {
   width: min(420px, calc(100vw - 32px));
-  padding: 28px;
+  padding: 26px;
   border: 1px solid var(--line);
   border-radius: var(--radius);
-  background: var(--surface);
+  background: var(--paper);
   color: var(--ink);
   box-shadow: var(--shadow);
 }
@@ -354,13 +368,17 @@ body:not([data-view="call"]) .conversation {
   gap: 8px;
 }
 
-.settings h2,
+.settings h2 {
+  margin-bottom: 8px;
+  font-size: 1.3em;
+}
+
 .settings select {
-  margin-bottom: 10px;
+  margin: 6px 0 8px;
 }
 
 .settings .primary {
-  margin-top: 14px;
+  margin-top: 12px;
 }
 
 @keyframes settle {
@@ -376,9 +394,15 @@ body:not([data-view="call"]) .conversation {
   }
 }
 
-@media (width < 900px) and (orientation: portrait), (width < 900px) and (height > 560px) {
-  .panel {
-    justify-content: flex-start;
+@container visavis (width < 720px) {
+  /* In a narrow card there is no room for it beside the way on. */
+  :host(:not([layout="fill"])) .room:not([data-view="call"]) .conversation {
+    display: none;
+  }
+
+  /* Nor for steps that are not the present one: the bar shows the whole way. */
+  :host(:not([layout="fill"])) .steps li:not([data-state="now"]) {
+    display: none;
   }
 
   .actions > * {
@@ -390,60 +414,42 @@ body:not([data-view="call"]) .conversation {
     position: sticky;
     bottom: 0;
     z-index: 1;
-    padding: 10px 6px max(10px, env(safe-area-inset-bottom));
-    margin: 0 -6px;
-    background: linear-gradient(transparent, var(--ground) 12px);
-  }
-
-  /* In the call the page is as high as the window: the captions scroll, the page does not. */
-  [data-view="call"] {
-    height: 100dvh;
-    overflow: hidden;
+    padding: 8px 0;
+    margin: 0;
+    background: linear-gradient(transparent, var(--paper) 10px);
   }
 }
 
-@media (width >= 900px), (orientation: landscape) and (height <= 560px) {
-  body {
-    height: 100dvh;
-    overflow: hidden;
-  }
-
+@container visavis (width >= 720px) {
   .panel {
-    padding-bottom: 4px;
-    overflow-y: auto;
-    overflow-x: hidden;
+    padding: 28px;
   }
 
   /* Centred, and yet all within reach of the scroll bar where it is too high. */
   .panel {
     justify-content: safe center;
   }
+
+  .card {
+    gap: 18px;
+  }
 }
 
-@media (orientation: landscape) and (height <= 560px) {
-  .card {
+:host([layout="fill"]) .panel {
+  padding: 0 0 4px;
+}
+
+:host([layout="fill"]) .card {
+  padding: 4px 6px;
+}
+
+@media (height <= 560px) {
+  :host([layout="fill"]) .card {
     gap: 12px;
   }
 
-  .face,
-  .face img {
-    width: 60px;
-  }
-
-  .face img {
-    height: 60px;
-    border-radius: 18px;
-  }
-
-  #welcome .actions {
-    position: sticky;
-    bottom: 0;
-    padding: 6px;
-    margin: 0 -6px;
-    background: linear-gradient(transparent, var(--ground) 8px);
-  }
-
-  .steps {
+  :host([layout="fill"]) .steps {
     gap: 6px;
   }
 }
+`;
