@@ -64,6 +64,20 @@ async def test_who_waits_is_told_every_place_and_then_served(pool: ThreadPoolExe
         assert house.slots.taken == house.slots.waiting == 0
 
 
+async def test_a_place_that_changes_before_the_session_is_followed_is_told_once(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool, slots=1, queue=5)
+        talking, first, second = [await house.admit() for _ in range(3)]
+        await first.leave()
+        waiting = Guest(second).arrive()
+        await asyncio.sleep(0.05)
+        assert waiting.states == [(QUEUED, 1)]
+        await talking.leave()
+        await waiting.until_state(CONNECTING)
+        assert waiting.states[:2] == [(QUEUED, 1), (PREPARING, None)]
+        await waiting.leave()
+
+
 async def test_a_full_queue_takes_nobody(pool: ThreadPoolExecutor) -> None:
     async with nothing_left():
         house = House(pool, slots=1, queue=1)

@@ -99,6 +99,7 @@ class Session:
         self._control: ControlWatch | None = None
         self._early: EarlyCommands | None = EarlyCommands()
         self._followed = False
+        self._place = 0
         timers = kit.timers
         self._watch = Watch(
             timers,
@@ -334,7 +335,9 @@ class Session:
         return self._studio.conversation.quiet_since if self._studio else None
 
     def _moved(self, position: int) -> None:
-        if position and not self._ending.done():
+        # It may have changed before the session began, which tells it where it is then.
+        if position not in (0, self._place) and not self._ending.done():
+            self._place = position
             self._emit(StateChanged(SessionState.QUEUED, position))
 
     def _enter(self, state: SessionState) -> None:
