@@ -123,7 +123,7 @@ export class Media {
   /** @param {RTCPeerConnectionState} state */
   #follow(state) {
     if (state === "connected" || state === "disconnected" || state === "failed") {
-      this.#connected ||= state === "connected";
+      this.#connected = state === "connected";
       this.#handlers.onConnection(state);
       this.#check();
     }

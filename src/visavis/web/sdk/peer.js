@@ -24,8 +24,10 @@ export class Peer {
   /** Candidates of this side, which the server can use only after the description they belong to. @type {object[]} */
   #gathered = [];
   #described = false;
-  /** Where the answer to an own offer is awaited. @type {((answer: RTCSessionDescriptionInit) => void) | null} */
+  /** Where the answer to an own offer is awaited. @type {((answer: RTCSessionDescriptionInit | null) => void) | null} */
   #awaiting = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #patience;
 
   /**
    * @param {RTCIceServer[]} iceServers
@@ -112,6 +114,9 @@ export class Peer {
     this.#connection.onicecandidate = null;
     this.#connection.onconnectionstatechange = null;
     this.#connection.close();
+    // What was asked of a closed connection never settles.
+    clearTimeout(this.#patience);
+    this.#awaiting?.(null);
   }
 
   #videos() {
@@ -120,12 +125,10 @@ export class Peer {
 
   /** @param {RTCOfferOptions} options @returns {Promise<boolean>}  whether it was answered */
   async #offer(options) {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
     /** @type {Promise<RTCSessionDescriptionInit | null>} */
     const answering = new Promise((resolve) => {
       this.#awaiting = resolve;
-      timer = setTimeout(() => resolve(null), ANSWER_MS);
+      this.#patience = setTimeout(() => resolve(null), ANSWER_MS);
     });
     try {
       await this.#describe(await this.#connection.createOffer(options));
@@ -136,7 +139,7 @@ export class Peer {
       await this.#connection[answer ? "setRemoteDescription" : "setLocalDescription"](answer ?? { type: "rollback" });
       return answer !== null;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(this.#patience);
       this.#awaiting = null;
     }
   }
