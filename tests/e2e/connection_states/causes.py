@@ -137,13 +137,6 @@ MICROPHONE_MISSING = _error(
     Teller.CLIENT,
     python_code="no_user_media",
 )
-QUESTION_UNANSWERED = _error(
-    "noUserMedia",
-    "The visitor does not answer the browser's question.",
-    "device_timeout",
-    Teller.CLIENT,
-    clients=(JAVASCRIPT,),
-)
 ALL_TAKEN = _error("noScene", "All places are taken, and nobody may queue.", "no_slot")
 QUEUE_OVER = _error("noScene", "The server's time for waiting in the queue is over.", "no_slot")
 QUEUE_IMPATIENT = _error(
