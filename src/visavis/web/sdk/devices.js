@@ -11,7 +11,7 @@ import { Microphone } from "./microphone.js";
  * @property {(pcm: ArrayBuffer) => void} onPiece  see `Microphone`
  * @property {(level: number) => void} onLevel  see `Microphone`
  * @property {(error: VisavisError) => void} onMicrophoneLost  it could not be had, or went away with no other to follow
- * @property {(track: MediaStreamTrack | null) => void} onCamera  another camera is to be shown, or none
+ * @property {() => Promise<void>} onCamera  another camera is to be shown, or none; settled when it is
  */
 
 /** The visitor's microphone and camera, from the first question of the browser to the end of the session. */
@@ -132,7 +132,7 @@ export class Devices {
    */
   async setCamera(on) {
     if (!on) {
-      this.#showCamera(null);
+      await this.#showCamera(null);
     } else if (!this.#camera) {
       await this.#take(["camera"]);
     }
@@ -174,7 +174,10 @@ export class Devices {
       return;
     }
     if (kinds.includes("camera")) {
-      this.#showCamera(new MediaStream(stream.getVideoTracks()));
+      const showing = this.#showCamera(new MediaStream(stream.getVideoTracks()));
+      if (!kinds.includes("microphone")) {
+        await showing;
+      }
     }
     if (kinds.includes("microphone")) {
       const microphone = await Microphone.open(new MediaStream(stream.getAudioTracks()), {
@@ -194,16 +197,19 @@ export class Devices {
   }
 
   /** @param {MediaStream | null} stream */
-  #showCamera(stream) {
+  async #showCamera(stream) {
+    if (!stream && !this.#camera) {
+      return;
+    }
     stop(this.#camera);
     this.#camera = stream;
     const track = this.cameraTrack;
     track?.addEventListener("ended", () => {
       if (this.cameraTrack === track) {
-        this.#showCamera(null);
+        void this.#showCamera(null);
       }
     });
-    this.#handlers.onCamera(track);
+    await this.#handlers.onCamera();
   }
 
   async #replaceMicrophone() {

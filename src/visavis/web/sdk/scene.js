@@ -336,7 +336,7 @@ export class Scene {
         onPiece: (pcm) => this.#session?.sendAudio(pcm),
         onLevel: (level) => this.onMicrophoneLevel.tell(level),
         onMicrophoneLost: (error) => this.onMicrophoneLost.tell(error),
-        onCamera: (track) => void this.#session?.showCamera(track),
+        onCamera: async () => this.#session?.showCamera(),
       },
       this.#preferred,
     );

@@ -178,10 +178,17 @@ export class Session {
     }
   }
 
-  /** @param {MediaStreamTrack | null} track  of the visitor's camera; it waits for the connection */
-  async showCamera(track) {
-    if (this.#phase === "standing" && !(await this.#media.showCamera(track)) && track && this.#phase === "standing") {
+  /** Show the visitor's camera as it is now; it waits for the connection. */
+  async showCamera() {
+    const { devices } = this.#parts;
+    const track = devices.cameraTrack;
+    if (this.#phase !== "standing") {
+      return;
+    }
+    const seen = await this.#media.showCamera(track);
+    if (track && !seen && this.#phase === "standing" && devices.cameraTrack === track) {
       this.#handlers.onNotice("This avatar does not look at the camera.");
+      await devices.setCamera(false);
     }
   }
 
@@ -340,9 +347,8 @@ export class Session {
       this.#settle(null);
     }
     this.#weigh();
-    const camera = this.#parts.devices.cameraTrack;
-    if (camera) {
-      void this.showCamera(camera);
+    if (this.#parts.devices.cameraTrack) {
+      void this.showCamera();
     }
   }
 
