@@ -39,7 +39,7 @@ async def answers(line: Line) -> None:
     await line.accept()
     async with media(line, Tone(), Grey()):
         await line.begin()
-        await line.until_heard("response.create")
+        await line.until_heard("realtime.input_text")
         for word in ("I am ", "a face."):
             await line.say(DELTA, {"id": "r1", "content": word})
         await line.say(WORDS, {"id": "r1", "content": "I am a face."})
@@ -52,7 +52,7 @@ async def hangs_up(line: Line) -> None:
     await line.accept()
     async with media(line, Tone()):
         await line.begin()
-        await line.until_heard("response.create")
+        await line.until_heard("realtime.input_text")
         await line.say("conversation.connected.close", message="Time is up.")
 
 

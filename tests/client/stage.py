@@ -56,7 +56,12 @@ class Line:
         return message
 
     async def heard(self) -> dict[str, Any]:
-        return json.loads(await self.socket.recv())
+        return self.read(await self.socket.recv())
+
+    @staticmethod
+    def read(text: str | bytes) -> dict[str, Any]:
+        """One of the client's messages."""
+        return json.loads(text)
 
     async def until_left(self) -> None:
         async for _ in self.socket:

@@ -209,7 +209,7 @@ async def test_words_that_are_no_message_end_the_call() -> None:
         await line.accept()
         async with media(line, Tone(), Grey()):
             await line.begin()
-            await line.until_heard("response.create")
+            await line.until_heard("realtime.input_text")
             await line.socket.send("]")
             await line.until_left()
 

@@ -243,15 +243,15 @@ class Call:
         whole answer within ``patience`` seconds.
         """
         with self.events() as events:
-            answer = next_answer(events, self._dialogue.begun)
+            stale = self._dialogue.begun
             async with asyncio.timeout(patience):
                 if isinstance(question, str):
                     await self.send_text(question)
-                    words = await answer
+                    words = await next_answer(events, stale)
                 else:
                     speaking = asyncio.create_task(self._speak(question))
                     try:
-                        words = await answer
+                        words = await next_answer(events, stale)
                     finally:
                         speaking.cancel()
                         await asyncio.wait([speaking])

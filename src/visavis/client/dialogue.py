@@ -22,6 +22,8 @@ class Dialogue:
         """The words so far of answers under way."""
         self._active: set[str] = set()
         """Responses that spoke, or used a tool, and have not ended."""
+        self._speaking = ""
+        """The response that spoke last."""
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
         self.activity = Activity.IDLE
 
@@ -86,6 +88,7 @@ class Dialogue:
     def _grows(self, response: str, words: str) -> None:
         self._note(response)
         self._active.add(response)
+        self._speaking = response
         text = self._answers[response] = self._answers.get(response, "") + words
         self._tell(Caption(response, "avatar", text, "partial"))
         self._become(Activity.SPEAKING)
@@ -95,8 +98,7 @@ class Dialogue:
         # used a tool ends before the tool does.
         thinking = self.activity is Activity.THINKING and response not in self._active
         self._active.discard(response)
-        over = thinking or (self.activity is Activity.SPEAKING and not self._active)
-        if over:
+        if thinking or (self.activity is Activity.SPEAKING and response == self._speaking):
             self._become(Activity.IDLE)
 
     def _note(self, response: str) -> None:
