@@ -170,7 +170,7 @@ class Status:
     def health(self) -> Health:
         """The figures of this instant."""
         now = self.now if self._desk.open else "stopping"
-        return Health(now, self._desk.sessions, self._desk.slots)
+        return Health(now, self._desk.taken, self._desk.waiting, self._desk.slots)
 
 
 def peer_settings(settings: Settings) -> PeerSettings:

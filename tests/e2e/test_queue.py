@@ -80,7 +80,7 @@ async def test_the_queue_is_as_long_as_it_says(server: ServerProcess) -> None:
             await caller.until_state("connecting")
             assert caller.positions == []
         assert [caller.positions for caller in callers[SLOTS:]] == [[place] for place in range(1, QUEUE + 1)]
-        assert await health(server) == (200, {"status": "ok", "sessions": SLOTS + QUEUE, "slots": SLOTS})
+        assert await health(server) == (200, {"status": "ok", "sessions": SLOTS, "waiting": QUEUE, "slots": SLOTS})
         one_too_many = Caller(server.url, server.license)
         await one_too_many.call()
         assert await one_too_many.until_over() == (1013, "no_slot")
@@ -145,7 +145,7 @@ async def test_arrivals_and_leavings_lose_no_slot_and_keep_the_order(server: Ser
     assert {record["ending"] for record in records} == {"normal"}
 
     # Nothing is left, and all that it tells of itself is so.
-    assert await health(server) == (200, {"status": "ok", "sessions": 0, "slots": SLOTS})
+    assert await health(server) == (200, {"status": "ok", "sessions": 0, "waiting": 0, "slots": SLOTS})
     after = await server.read()
     assert after.samples["visavis_sessions_active"] == after.samples["visavis_wire_connections"] == 0
     ended = "visavis_sessions_ended_total{ending=normal}"

@@ -82,11 +82,15 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """The session ends with ``ending`` in so many seconds, unless the visitor does something (or ``KeepAlive``)."""
+    """The session ends with ``ending`` in so many seconds.
+
+    ``preventable``: unless the visitor does something before (``KeepAlive`` is enough); else it ends in any case.
+    """
 
     ending: Ending
     seconds: float
     message: str
+    preventable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

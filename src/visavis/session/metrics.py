@@ -18,6 +18,7 @@ class SessionMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.slots = Gauge("visavis_slots", "Slots for sessions.", registry=registry)
         self.active = Gauge("visavis_sessions_active", "Sessions that hold a slot.", registry=registry)
+        self.waiting = Gauge("visavis_sessions_waiting", "Visitors in the queue for a slot.", registry=registry)
         self._refused = Counter("visavis_calls_refused", "Calls that were not admitted.", ["kind"], registry=registry)
         self._ended = Counter("visavis_sessions_ended", "Sessions that ended.", ["ending"], registry=registry)
         self._failures = Counter("visavis_failures", "Failures of a part.", ["part"], registry=registry)

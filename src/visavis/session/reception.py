@@ -64,6 +64,8 @@ class FrontDesk:
         self._empty = asyncio.Event()
         self._empty.set()
         kit.metrics.slots.set(slots.capacity)
+        kit.metrics.active.set_function(lambda: slots.taken)
+        kit.metrics.waiting.set_function(lambda: slots.waiting)
 
     @property
     def sessions(self) -> int:
@@ -74,6 +76,16 @@ class FrontDesk:
     def slots(self) -> int:
         """How many there can be."""
         return self._slots.capacity
+
+    @property
+    def taken(self) -> int:
+        """How many slots are in use."""
+        return self._slots.taken
+
+    @property
+    def waiting(self) -> int:
+        """How many visitors are in the queue."""
+        return self._slots.waiting
 
     @property
     def open(self) -> bool:
@@ -202,7 +214,6 @@ class FrontDesk:
         self._sessions[session.id] = session
         self._all.add(session)
         self._empty.clear()
-        kit.metrics.active.set(self.sessions)
         log.info("session admitted", session=session.id, avatar=avatar.id, license_name=grant.license.name)
         return session
 
@@ -252,7 +263,6 @@ class FrontDesk:
             del self._sessions[session.id]
         if not self._all:
             self._empty.set()
-        self._kit.metrics.active.set(self.sessions)
 
 
 def _record(request: CallRequest, grant: Grant, avatar: Avatar, session_id: str) -> SessionRecord:

@@ -83,12 +83,9 @@ class Session:
         self._dossier = booking.dossier
         self._kit = kit
         self._on_end = on_end
-        loop = asyncio.get_running_loop()
-        self._admitted = loop.time()
         self._snapshot = booking.programme.restored or Snapshot()
-        self._state = SessionState.QUEUED
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue(_EVENTS_HELD)
-        self._ending: asyncio.Future[tuple[Ending, str]] = loop.create_future()
+        self._ending: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
         self._lost = False
         self._answered = asyncio.Event()
         self._media = asyncio.Event()
@@ -312,6 +309,11 @@ class Session:
         if self._booking.keeping:
             self._booking.keeping.save(self.snapshot)
 
+    def _keep_last(self, ending: Ending) -> None:
+        self._snapshot = self.snapshot
+        if self._booking.keeping:
+            self._booking.keeping.left(self._snapshot, ending, lost=self._lost)
+
     def _conversation_over(self) -> None:
         self._end(Ending.CONVERSATION_ENDED, _MESSAGES[Ending.CONVERSATION_ENDED])
 
@@ -328,7 +330,7 @@ class Session:
     def _warn(self, expiring: Expiring) -> None:
         self._emit(expiring)
         conversation = self._studio.conversation if self._studio else None
-        if self._kit.idle_question and isinstance(conversation, Conversation):
+        if self._kit.idle_question and expiring.preventable and isinstance(conversation, Conversation):
             conversation.ask_presence()
 
     def _quiet_since(self) -> float | None:
@@ -378,10 +380,8 @@ class Session:
     async def _free(self, ending: Ending, message: str) -> None:
         # The place is free at once for whoever comes next; what is left to close costs little.
         self._ticket.release()
-        self._snapshot = self.snapshot
-        if self._booking.keeping:
-            self._booking.keeping.left(self._snapshot, ending, lost=self._lost)
-        self._dossier.end(ending, message)
+        await close_part("keeping", lambda: self._keep_last(ending))
+        await close_part("record", lambda: self._dossier.end(ending, message))
         self._emit(Ended(ending, message))
         self._early = None
         await self._tasks.close()

@@ -115,7 +115,7 @@ class Watch:
         await asyncio.sleep(limit - lead)
         if lead:
             message = "The longest allowed time of a conversation is nearly over."
-            self._warn(Expiring(Ending.SESSION_TIMEOUT, lead, message))
+            self._warn(Expiring(Ending.SESSION_TIMEOUT, lead, message, preventable=False))
             await asyncio.sleep(lead)
         self._end(Ending.SESSION_TIMEOUT, "The longest allowed time of a conversation has passed.")
 

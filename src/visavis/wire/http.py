@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, Response
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the server is: ``sessions`` running, of ``slots`` there can be."""
+    """How the server is: ``sessions`` running, of ``slots`` there can be, and ``waiting`` for one."""
 
     status: Literal["ok", "starting", "stopping", "failing"]
     sessions: int
+    waiting: int
     slots: int
 
 

@@ -198,7 +198,7 @@ remembered = st.builds(
 )
 spoken = st.one_of(
     st.builds(StateChanged, st.sampled_from(SessionState), st.none() | st.integers(0, 300)),
-    st.builds(Expiring, st.sampled_from(Ending), st.floats(0, 1e6), free),
+    st.builds(Expiring, st.sampled_from(Ending), st.floats(0, 1e6), free, st.booleans()),
     st.builds(Restored, remembered),
     st.builds(Offered, free),
     st.builds(Answered, free),

@@ -135,7 +135,12 @@ async def test_clients_that_ask_are_told_how_far_their_session_is() -> None:
         {
             "type": "conversation.connected.expiring",
             "message": "Are you still there?",
-            "data": {"reason": "sessionTimeout", "seconds": 30, "message": "Are you still there?"},
+            "data": {
+                "reason": "sessionTimeout",
+                "seconds": 30,
+                "preventable": True,
+                "message": "Are you still there?",
+            },
         },
         {
             "type": "conversation.connected.close",
@@ -192,7 +197,13 @@ def test_a_place_in_the_queue_is_told_only_while_there_is_one() -> None:
     ],
 )
 def test_an_end_to_come_has_one_of_the_four_reasons(ending: Ending, reason: str) -> None:
-    assert told(Expiring(ending, 12.5, "Soon.")) == {"reason": reason, "seconds": 12.5, "message": "Soon."}
+    assert told(Expiring(ending, 12.5, "Soon.")) == {
+        "reason": reason,
+        "seconds": 12.5,
+        "preventable": True,
+        "message": "Soon.",
+    }
+    assert told(Expiring(ending, 1, "Soon.", preventable=False))["preventable"] is False
 
 
 def test_of_a_long_conversation_the_latest_items_that_fit_are_told() -> None:

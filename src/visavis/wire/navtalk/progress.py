@@ -55,7 +55,8 @@ def expiring(event: Expiring) -> ConnectedExpiring:
     """The warning before the end."""
     text = encodable(event.message)
     reason = _REASONS.get(event.ending, "normal")
-    return ConnectedExpiring(message=text, data=ExpiringData(reason=reason, seconds=event.seconds, message=text))
+    data = ExpiringData(reason=reason, seconds=event.seconds, preventable=event.preventable, message=text)
+    return ConnectedExpiring(message=text, data=data)
 
 
 def restored(event: Restored) -> ConnectedResumed:

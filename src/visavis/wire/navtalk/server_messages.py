@@ -92,15 +92,16 @@ Reason = Literal["normal", "sessionTimeout", "conversationEnded", "controlDiscon
 
 
 class ExpiringData(_Shape):
-    """``seconds`` until the session ends with ``reason``."""
+    """``seconds`` until the session ends with ``reason``; ``preventable``: unless the visitor does something."""
 
     reason: Reason
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    preventable: bool
     message: str
 
 
 class ConnectedExpiring(_Message):
-    """The session is about to end, unless the visitor does something."""
+    """The session is about to end."""
 
     type: Literal["conversation.connected.expiring"] = "conversation.connected.expiring"
     message: str
