@@ -41,11 +41,11 @@ resume_window = {RESUME_WINDOW}
 QUEUEING = """
 [session]
 max_sessions = 1
-queue_timeout = 15
-start_timeout = 20
+queue_timeout = 10
+start_timeout = 14
 media_timeout = 60
 """
-"""One place and a queue."""
+"""One place and a queue. Browsers give up by themselves when media found no way for 15 s."""
 STRICT = """
 [session]
 max_sessions = 1
@@ -109,7 +109,8 @@ async def try_wrong_licenses(server: ServerProcess) -> None:
 
 async def active(server: ServerProcess) -> int:
     """How many sessions run or wait."""
-    return int((await server.read()).samples["visavis_sessions_active"])
+    samples = (await server.read()).samples
+    return int(samples["visavis_sessions_active"] + samples["visavis_sessions_waiting"])
 
 
 async def until_active(server: ServerProcess, count: int, patience: float = 60.0) -> None:
