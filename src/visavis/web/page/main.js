@@ -1,8 +1,6 @@
 import { VisavisAvatar, explain } from "../sdk/visavis-avatar.js";
 import { keepLicense, ownServer, readAddress } from "./address.js";
 
-/** @typedef {import("../sdk/visavis.js").VisavisError} VisavisError */
-
 const address = readAddress();
 const form = find("license", HTMLFormElement);
 const settings = find("open-settings", HTMLButtonElement);
@@ -22,10 +20,18 @@ function find(id, kind) {
   return found;
 }
 
-/** @param {VisavisError} [error]  what was wrong with the license before */
-function askForLicense(error) {
-  if (error) {
-    find("license-title", HTMLElement).textContent = explain(error.code).title;
+/**
+ * @param {string} type  of the avatar's event
+ * @param {(detail: any) => void} handler
+ */
+function on(type, handler) {
+  avatar.addEventListener(`visavis-${type}`, (event) => handler(/** @type {CustomEvent} */ (event).detail));
+}
+
+/** @param {string} [title]  what was wrong with the license before */
+function askForLicense(title) {
+  if (title) {
+    find("license-title", HTMLElement).textContent = title;
     find("license-text", HTMLElement).textContent =
       "Open the address that the server prints when it starts, or enter another key.";
   }
@@ -59,11 +65,11 @@ for (const [name, value] of Object.entries({
     avatar.setAttribute(name, value);
   }
 }
-avatar.addEventListener("visavis-view", ({ detail }) => (document.body.dataset.view = detail));
-avatar.addEventListener("visavis-chosen", ({ detail }) => (document.title = `${detail.shortName} · visavis`));
-avatar.addEventListener("visavis-error", ({ detail }) => {
-  if (detail.code === "invalid_license") {
-    askForLicense(detail);
+on("view", (view) => (document.body.dataset.view = view));
+on("chosen", ({ shortName }) => (document.title = `${shortName} · visavis`));
+on("error", ({ code }) => {
+  if (code === "invalid_license") {
+    askForLicense(explain(code).title);
   }
 });
 settings.addEventListener("click", () => void avatar.openSettings());

@@ -5,7 +5,8 @@ import { styleSheet } from "./component/look.js";
 import { View } from "./component/view.js";
 import { Visit } from "./component/visit.js";
 import { WORDS } from "./component/words.js";
-import { VisavisError, listAvatars } from "./visavis.js";
+import { VisavisError } from "./errors.js";
+import { listAvatars } from "./visavis.js";
 
 /** @typedef {import("./visavis.js").Avatar} Avatar */
 /** @typedef {import("./visavis.js").HistoryItem} HistoryItem */
@@ -30,6 +31,7 @@ export class VisavisAvatar extends HTMLElement {
   /** In place of the component's own, by the error's code. @type {import("./component/cards.js").Explanations} */
   explanations = {};
   #attributes = new Attributes(this);
+  /** @type {import("./component/words.js").Words} */
   #words = WORDS;
   #root = this.attachShadow({ mode: "open" });
   #view;

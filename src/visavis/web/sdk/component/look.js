@@ -21,6 +21,10 @@ const BASE = `
   display: block;
   box-sizing: border-box;
   max-width: var(--visavis-max-width, 1080px);
+}
+
+/* Not on the host: what a page says of all its elements would go before it there. */
+.frame {
   color: var(--ink);
   font: 400 16px/1.5 var(--visavis-font, Inter, "Segoe UI", Roboto, "Helvetica Neue", Arial, system-ui, sans-serif);
   letter-spacing: normal;

@@ -100,13 +100,8 @@ export class Visit {
   async toggleCamera() {
     const { scene } = this;
     const { transcript, stage } = this.#view;
-    const on = !scene.cameraOn;
     try {
-      const seen = await scene.setCamera(on);
-      if (on && !seen) {
-        await scene.setCamera(false);
-        transcript.note(fill(this.#words.cameraUnseen, { name: this.#name || this.#words.stage }));
-      }
+      await scene.setCamera(!scene.cameraOn);
     } catch {
       // Why does not matter to the call, which goes on; what helps is the same for each cause.
       transcript.note(this.#words.cameraFails);
@@ -120,9 +115,6 @@ export class Visit {
     const tell = this.#tell;
     scene.connectionState.onConnectionStateUpdated.addListener((state) => {
       progress.show(state);
-      if (this.#connected) {
-        stage.showTrouble(state.name === "Connected" || state.currentStep === 0 ? "" : this.#words.reconnecting);
-      }
       tell("state", state);
     });
     scene.onCaption.addListener((caption) => {
@@ -150,7 +142,7 @@ export class Visit {
       tell("notice", text);
     });
     scene.onTool.addListener((use) => tell("tool", use));
-    scene.onMedia.addListener(({ flowing }) => stage.showTrouble(flowing ? "" : this.#words.weak));
+    scene.onMedia.addListener(({ flowing }) => stage.showTrouble(flowing ? "" : this.#words.interrupted));
     scene.onAudioBlocked.addListener(() => (stage.unblock.hidden = false));
     scene.onMicrophoneLevel.addListener((level) => stage.showLevel(level));
     scene.onMicrophoneLost.addListener((error) => {

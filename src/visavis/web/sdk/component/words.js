@@ -44,8 +44,7 @@ export const WORDS = Object.freeze({
   hangUp: "Hang up",
   settingsButton: "Sound settings",
   tapToHear: "Tap to hear",
-  weak: "The connection is weak. Waiting for it to come back…",
-  reconnecting: "The connection was lost. Connecting again…",
+  interrupted: "The connection is weak. Waiting for it to come back…",
 
   idle: "Listening",
   listening: "Hearing you",
@@ -67,7 +66,6 @@ export const WORDS = Object.freeze({
   placeholder: "Write a message",
   send: "Send",
   microphoneLost: "The microphone went away. You can go on by typing.",
-  cameraUnseen: "{name} does not look at pictures.",
   cameraFails: "The camera does not start. Allow it for this page, and look whether another program uses it.",
 
   ended: "The call has ended",
