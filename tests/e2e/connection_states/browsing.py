@@ -121,6 +121,12 @@ class App:
         """Wait until this place in the queue was told."""
         await self.until("(place) => scene.connectionState.getConnectionState().queuePosition === place", position)
 
+    async def lose_media(self) -> None:
+        """From now on the network loses every packet of picture and sound; the server can still be talked with."""
+        session = await self.page.context.new_cdp_session(self.page)
+        unlimited = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        await session.send("Network.emulateNetworkConditions", {"offline": False, **unlimited, "packetLoss": 100})
+
     def said(self, kind: str) -> list[dict[str, Any]]:
         """The ``data`` of what servers said of this type."""
         return [message.get("data", {}) for message in self.heard if message["type"] == kind]

@@ -28,8 +28,13 @@ pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.browser, ne
 
 
 async def fails(app: App, server: str, cause: Cause, **options: object) -> None:
-    """Connecting fails by this cause; where the server tells it, its own last word has the code, too."""
+    """Connecting to this server fails by this cause."""
     await app.make_scene(server, **options)
+    await failing(app, cause)
+
+
+async def failing(app: App, cause: Cause) -> None:
+    """Connecting fails by this cause; where the server tells it, its own last word has the code, too."""
     said = len(app.heard)
     failure = await app.fails()
     cause.check(JAVASCRIPT, failure.name, failure.code)
@@ -96,7 +101,7 @@ async def test_an_app_that_gets_no_token(roomy: ServerProcess, browser: Browser)
         app = await visitor.open(roomy.url)
         name, code = await app.page.evaluate(
             """async (server) => {
-              const { Scene } = await import("/sdk/visavis.js");
+              const { Scene } = await import(`${server}/sdk/visavis.js`);
               const tokenProvider = async () => (await fetch(new URL("/no/such/thing", server))).json();
               const scene = new Scene({ server, tokenProvider, avatarId: "vera", audioOnly: true,
                 requestedMediaDevices: { microphone: false } });
@@ -138,12 +143,14 @@ async def test_those_who_wait_too_long(queueing: ServerProcess, browser: Browser
     async with visiting(walled_browser) as walled, visiting(browser) as visitor:
         stuck = await walled.open(queueing.url)
         patient, hasty = [await visitor.open(queueing.url) for _ in range(2)]
-        starting = fails(stuck, queueing.url, causes.START_TOO_LONG, timeouts={"media": 0})
-        async with meanwhile(starting) as late:
+        await stuck.make_scene(queueing.url, timeouts={"media": 0})
+        await patient.make_scene(queueing.url)
+        await hasty.make_scene(queueing.url, timeouts={"queue": 1000})
+        async with meanwhile(failing(stuck, causes.START_TOO_LONG)) as late:
             await until_active(queueing, 1)
-            async with meanwhile(fails(patient, queueing.url, causes.QUEUE_OVER)) as over:
+            async with meanwhile(failing(patient, causes.QUEUE_OVER)) as over:
                 await until_active(queueing, 2)
-                await fails(hasty, queueing.url, causes.QUEUE_IMPATIENT, timeouts={"queue": 1000})
+                await failing(hasty, causes.QUEUE_IMPATIENT)
                 await over
             await late
         assert [state["name"] for state in await stuck.states()][-2:] == ["ConnectingToDigitalPerson", "Disconnected"]
