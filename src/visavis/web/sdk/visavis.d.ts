@@ -4,6 +4,9 @@
  * Times are in milliseconds, volumes and levels from 0 to 1.
  */
 
+/** The global that `visavis.umd.js` makes. */
+export as namespace visavis;
+
 /** Steps from nothing to a conversation. */
 export type ConnectionStateName =
   | "Disconnected"
