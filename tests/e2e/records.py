@@ -1,13 +1,14 @@
 """What a server tells of its sessions by HTTP."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import httpx
 
-from visavis.bench.server_process import ServerProcess
+from visavis.bench.server_process import Reading, ServerProcess
 
 Record = dict[str, Any]
 
@@ -26,8 +27,19 @@ async def health(server: ServerProcess) -> tuple[int, dict[str, Any]]:
 async def until_there(server: ServerProcess, sessions: int, patience: float = 20.0) -> None:
     """Wait until so many sessions run or wait for a slot."""
     async with asyncio.timeout(patience):
-        while (await health(server))[1]["sessions"] != sessions:  # noqa: ASYNC110 (another process's state)
+        while True:
+            _, now = await health(server)
+            if now["sessions"] + now["waiting"] == sessions:
+                return
             await asyncio.sleep(0.05)
+
+
+async def until_reads(server: ServerProcess, condition: Callable[[Reading], bool], patience: float = 20.0) -> Reading:
+    """The server's metrics, once they are so."""
+    async with asyncio.timeout(patience):
+        while not condition(reading := await server.read()):  # noqa: ASYNC110 (another process's state)
+            await asyncio.sleep(0.05)
+    return reading
 
 
 async def record(server: ServerProcess, session_id: str, patience: float = 20.0) -> Record:

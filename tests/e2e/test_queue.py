@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.caller import SUCCESS, Caller
-from tests.e2e.conftest import nobody_there
-from tests.e2e.records import Record, all_records, health, in_order, times, until_there
+from tests.e2e.records import Record, all_records, health, in_order, times, until_reads, until_there
 from visavis.bench.server_process import ServerProcess
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -96,11 +95,10 @@ async def test_the_queue_is_as_long_as_it_says(server: ServerProcess) -> None:
         # From the end on, so that nobody moves up.
         for caller in reversed(callers):
             await caller.leave()
-    await nobody_there(server)
+    await until_there(server, 0)
 
 
 async def test_arrivals_and_leavings_lose_no_slot_and_keep_the_order(server: ServerProcess) -> None:
-    await nobody_there(server)
     chance = random.Random(20)
     process = psutil.Process(server.pid)
     before, memory = await server.read(), process.memory_info().rss
@@ -118,7 +116,8 @@ async def test_arrivals_and_leavings_lose_no_slot_and_keep_the_order(server: Ser
             await room.acquire()
             callers.append(await arrive(server))
             visits.create_task(visit(callers[-1]))
-    await nobody_there(server)
+    ended = "visavis_sessions_ended_total{ending=normal}"
+    await until_reads(server, lambda reading: reading.samples[ended] == before.samples[ended] + ARRIVALS)
 
     # Each visitor's own story: places fall to 1, then there is a slot.
     rising = [caller.positions for caller in callers if sorted(set(caller.positions), reverse=True) != caller.positions]
@@ -146,13 +145,12 @@ async def test_arrivals_and_leavings_lose_no_slot_and_keep_the_order(server: Ser
 
     # Nothing is left, and all that it tells of itself is so.
     assert await health(server) == (200, {"status": "ok", "sessions": 0, "waiting": 0, "slots": SLOTS})
-    after = await server.read()
-    assert after.samples["visavis_sessions_active"] == after.samples["visavis_wire_connections"] == 0
-    ended = "visavis_sessions_ended_total{ending=normal}"
-    assert after.samples[ended] - before.samples[ended] == ARRIVALS
+    tasks = "visavis_tasks"
+    after = await until_reads(server, lambda reading: reading.samples[tasks] <= before.samples[tasks])
+    for gauge in ("visavis_sessions_active", "visavis_sessions_waiting", "visavis_wire_connections"):
+        assert after.samples[gauge] == 0
     refused = "visavis_calls_refused_total{kind=no_slot}"
     assert after.samples[refused] == before.samples[refused]
-    assert after.samples["visavis_tasks"] <= before.samples["visavis_tasks"]
     assert process.memory_info().rss - memory < 50e6
 
 
@@ -165,4 +163,4 @@ async def test_every_slot_can_still_be_had(server: ServerProcess) -> None:
         await caller.leave()
     await callers[SLOTS].until_state("connecting")
     await callers[SLOTS].leave()
-    await nobody_there(server)
+    await until_there(server, 0)

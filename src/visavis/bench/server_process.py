@@ -100,6 +100,16 @@ class ServerProcess:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Have the system send it a signal. Raises ``ProcessLookupError`` when it has ended."""
+        os.kill(self.pid, number)
+
+    async def wait(self, patience: float) -> int:
+        """Its exit code; negative: the signal that ended it. Raises ``TimeoutError`` when it does not end in time."""
+        assert self._process is not None
+        async with asyncio.timeout(patience):
+            return await self._process.wait()
+
     async def stop(self) -> int:
         """End it with its calls, politely, then for sure; its exit code."""
         process = self._process
