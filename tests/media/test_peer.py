@@ -77,6 +77,21 @@ async def test_picture_and_sound_arrive(pool: Executor, codec: VideoCodec) -> No
         assert call.peer.stats().codec is codec
 
 
+async def test_a_client_that_wants_no_picture_hears_the_sound(pool: Executor) -> None:
+    call = Call(pool, codecs=VP8_ONLY)
+    try:
+        answer = await call.visitor.take(await call.peer.offer(), picture=False)
+        assert "a=inactive" in answer
+        await call.peer.answer(answer)
+        await call.reaches(PeerState.CONNECTED)
+        call.playout.append(speech(1.0))
+        heard = np.concatenate([f.to_ndarray()[0][::2] for f in await call.visitor.frames("audio", 60)])
+        assert np.abs(heard).max() > 8000
+        assert call.peer.stats().frames_sent == 0
+    finally:
+        await call.close()
+
+
 async def test_the_clients_choice_decides_the_codec(pool: Executor) -> None:
     call = Call(pool, codecs=BOTH)
     try:

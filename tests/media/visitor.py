@@ -35,9 +35,11 @@ class Visitor:
     def _on_track(self, track: MediaStreamTrack) -> None:
         self.tracks.setdefault(track.kind, track)
 
-    async def take(self, offer: str) -> str:
-        """The answer to ``offer``, with candidates inside."""
+    async def take(self, offer: str, *, picture: bool = True) -> str:
+        """The answer to ``offer``, with candidates inside; without ``picture`` it takes sound alone."""
         await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        if not picture:
+            self.connection.getTransceivers()[1].direction = "inactive"
         self._steer()
         await self.connection.setLocalDescription(await self.connection.createAnswer())
         return self.connection.localDescription.sdp

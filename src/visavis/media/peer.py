@@ -252,13 +252,14 @@ class Peer:
             return _with_crlf(self._connection.localDescription.sdp)
 
     async def answer(self, sdp: str) -> None:
-        """Take the client's answer. Raises ``PeerError``; the offer then still stands."""
+        """Take the client's answer; it may decline the picture. Raises ``PeerError``; the offer then still stands."""
         answer = description.read(sdp)
         kinds = [section.kind for section in answer.sections]
         if kinds != ["audio", "video"]:
             raise PeerError(f"the answer must have the offer's sections audio and video, not {', '.join(kinds)}")
         for section in answer.sections:
-            self._check_receivable(section)
+            if section.kind == "audio" or section.receives:
+                self._check_receivable(section)
         async with self._negotiation:
             await self._apply(answer, "answer")
             self._video.codec = self._negotiated()
