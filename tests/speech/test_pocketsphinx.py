@@ -122,6 +122,16 @@ async def test_words_come_while_the_user_talks(recognizer: PocketsphinxRecognize
     assert (await stream.finish()).text == phrase
 
 
+async def test_a_short_question_is_decoded_before_it_is_over(
+    recognizer: PocketsphinxRecognizer, speaker: Speaker
+) -> None:
+    sound = recorded(speaker.say(PHRASES[1], speaker.best))
+    stream = recognizer.open(PERSONA)
+    await feed(stream, sound[: round(0.9 * LISTEN_RATE)], pause=0.005)
+    assert (await stream.partial()).startswith("Where")
+    await stream.cancel()
+
+
 async def test_more_speakers_than_workers_are_all_understood(
     recognizer: PocketsphinxRecognizer, speaker: Speaker
 ) -> None:
