@@ -73,11 +73,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """The session ends for ``reason`` in so many seconds, unless something is said, or ``Call.keep_alive`` called."""
+    """The session ends for ``reason`` in so many seconds.
+
+    ``preventable``: unless something is said, or ``Call.keep_alive`` called; else it ends in any case.
+    """
 
     reason: DisconnectReason
     seconds: float
     message: str
+    preventable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def expiring(message: Message) -> Expiring:
     reason = str(message.data.get("reason", ""))
     known = DisconnectReason(reason) if reason in set(DisconnectReason) else DisconnectReason.SESSION_TIMEOUT
     seconds: Any = message.data.get("seconds")
-    return Expiring(known, float(seconds) if isinstance(seconds, int | float) else 0.0, message.told)
+    left = float(seconds) if isinstance(seconds, int | float) else 0.0
+    return Expiring(known, left, message.told, message.data.get("preventable") is not False)
 
 
 def resumed(message: Message) -> Resumed:
