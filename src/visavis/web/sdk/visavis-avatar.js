@@ -248,8 +248,8 @@ export class VisavisAvatar extends HTMLElement {
   }
 
   #applyOptions() {
-    const { audioOnly, captions, camera, muted } = this.#attributes;
-    this.#view.options = { audioOnly, captions, camera: camera.offered };
+    const { audioOnly, captions, camera, language, muted } = this.#attributes;
+    this.#view.options = { audioOnly, captions, camera: camera.offered, language };
     if (this.scene) {
       this.scene.muted = muted;
     }
@@ -262,7 +262,9 @@ export class VisavisAvatar extends HTMLElement {
   #take(avatars) {
     const { avatarId, name, chooser } = this.#attributes;
     const asked = avatarId || name;
-    const found = avatars.find(({ id }) => id === avatarId) ?? avatars.find((avatar) => avatar.name === name);
+    const found = avatarId
+      ? avatars.find(({ id }) => id === avatarId)
+      : (avatars.find((avatar) => avatar.name === name) ?? avatars.find((avatar) => shortName(avatar.name) === name));
     this.#avatars = chooser ? avatars : [];
     this.#chosen = found ?? (chooser || !asked ? avatars[0] : null) ?? null;
     this.#showAvatar();

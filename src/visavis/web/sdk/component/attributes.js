@@ -4,7 +4,7 @@ const HERE = new URL("../..", import.meta.url);
 /** What decides which avatar is shown. */
 export const IDENTITY = ["server", "license", "token", "token-provider", "avatar-id", "name", "poster", "chooser"];
 /** What can change at any time without asking the server anew. */
-export const OPTIONS = ["muted", "captions", "camera", "audio-only", "microphone"];
+export const OPTIONS = ["muted", "captions", "camera", "audio-only", "microphone", "lang"];
 
 /** The attributes of the element, read. */
 export class Attributes {
@@ -48,6 +48,11 @@ export class Attributes {
 
   get muted() {
     return this.#element.hasAttribute("muted");
+  }
+
+  /** Of the conversation. */
+  get language() {
+    return this.#element.lang;
   }
 
   get captions() {

@@ -173,7 +173,8 @@ export const STAGE = `
   gap: 4px;
   max-width: 400px;
   margin-inline: auto;
-  padding: 18px 18px 18px;
+  padding: 18px;
+  border: 1px solid var(--edge);
   border-radius: calc(var(--radius) * 0.8);
   background: var(--paper);
   color: var(--ink);
@@ -444,19 +445,21 @@ export const STAGE = `
 
 /* Where the picture is small, the controls stand beside the face: below it they would cover the mouth. */
 @media (height <= 760px) {
-  :host([layout="fill"]) .room:not([data-wide]) .controls {
-    right: 12px;
-    bottom: 12px;
-    left: auto;
-    flex-direction: column;
-    gap: 8px;
-    transform: none;
-  }
+  @container visavis (width < 900px) {
+    :host([layout="fill"]) .controls {
+      right: 12px;
+      bottom: 12px;
+      left: auto;
+      flex-direction: column;
+      gap: 8px;
+      transform: none;
+    }
 
-  :host([layout="fill"]) .room:not([data-wide]) .self {
-    right: auto;
-    bottom: 12px;
-    left: 12px;
+    :host([layout="fill"]) .self {
+      right: auto;
+      bottom: 12px;
+      left: 12px;
+    }
   }
 }
 `;

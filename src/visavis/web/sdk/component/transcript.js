@@ -66,6 +66,13 @@ export class Transcript {
     return this.#lines.childElementCount === 0;
   }
 
+  /** Of what is said, so that screen readers speak it as they should; "": unknown. @param {string} language */
+  set language(language) {
+    this.#lines.lang = language;
+    this.#announcer.lang = language;
+    this.#field.lang = language;
+  }
+
   /** @param {boolean} possible */
   set writable(possible) {
     this.#form.hidden = !possible;

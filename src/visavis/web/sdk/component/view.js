@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { Progress } from "./progress.js";
 import { Stage } from "./stage.js";
 import { Transcript } from "./transcript.js";
-import { fill } from "./words.js";
+import { WORDS, fill } from "./words.js";
 
 /** @typedef {"welcome" | "connecting" | "call" | "message"} ViewName */
 
@@ -50,14 +50,25 @@ export class View {
     this.#room = make("div", { class: "room", part: "room" }, this.stage.element, this.#panel);
     this.element = make("div", { class: "frame" }, this.#room, this.transcript.announcer, this.devices.element);
     this.#room.dataset.view = this.#current;
+    if (words === WORDS) {
+      // Whatever the page's language is; what an app says instead is taken to be in the page's.
+      this.element.lang = "en";
+    }
   }
 
   get current() {
     return this.#current;
   }
 
-  /** @param {{audioOnly: boolean, captions: boolean, camera: boolean}} options  `camera`: one may be turned on */
-  set options({ audioOnly, captions, camera }) {
+  /**
+   * @param {object} options
+   * @param {boolean} options.audioOnly
+   * @param {boolean} options.captions
+   * @param {boolean} options.camera  one may be turned on
+   * @param {string} options.language  of the conversation; "": unknown
+   */
+  set options({ audioOnly, captions, camera, language }) {
+    this.transcript.language = language;
     this.stage.camera.hidden = !camera;
     this.devices.camera = camera;
     this.#room.toggleAttribute("data-audio-only", audioOnly);
