@@ -143,6 +143,24 @@ async def test_without_persistence_only_a_lost_connection_is_waited_for(pool: Th
         assert refused.value.kind is RefusalKind.NO_SESSION_TO_RESUME
 
 
+async def test_media_that_is_closed_before_the_wire_is_no_hanging_up(pool: ThreadPoolExecutor) -> None:
+    """As a client does whose line is dead, and who hears of it before the server."""
+    async with nothing_left():
+        house = House(pool)
+        guest = await talk(house)
+        await guest.lose_media()
+        await asyncio.sleep(0.5)
+        assert not guest.session.over
+        back = Guest(await house.admit(resumable=True, resume=guest.session.resume_key)).arrive()
+        assert (await guest.gone()).ending is Ending.REPLACED
+        await back.until_state(CONNECTED)
+        assert words(back) == ["I have a cat.", "You have a cat."]
+        await back.lose_media()
+        # And who does hang up, has.
+        assert (await back.leave()).ending is Ending.NORMAL
+        assert not house.archive.saved.all
+
+
 async def test_nothing_is_kept_where_nobody_asks_or_nothing_is_to_be_kept(pool: ThreadPoolExecutor) -> None:
     async with nothing_left():
         house = House(pool, **PERSISTENT)

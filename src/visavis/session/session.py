@@ -356,8 +356,9 @@ class Session:
                 self._watch.media_lost()
             case PeerState.FAILED:
                 self._end(Ending.MEDIA_FAILED, _MESSAGES[Ending.MEDIA_FAILED])
-            case PeerState.CLOSED:
-                self._end(Ending.NORMAL, _MESSAGES[Ending.NORMAL])
+            case PeerState.CLOSED if not self._ending.done():
+                # By the visitor's side. Who hangs up says so by the wire, too; anybody else may be about to come back.
+                self._watch.media_lost()
             case _:
                 pass
 
