@@ -1,7 +1,9 @@
 import { Connection } from "./connection.js";
 import { Dialogue } from "./dialogue.js";
 import { VisavisError } from "./errors.js";
+import { Flow } from "./flow.js";
 import { Media } from "./media.js";
+import { Outbox } from "./outbox.js";
 import { showPoster } from "./poster.js";
 import { Recovery, watchNetwork } from "./recovery.js";
 import { Redial } from "./redial.js";
@@ -9,8 +11,6 @@ import * as wire from "./wire.js";
 
 /** Sound waiting in the socket, in bytes, above which new pieces are dropped: a little more than a second. */
 const MOST_BACKLOG = 96 * 1024;
-/** Messages held while there is no server to hear them; older ones are dropped. */
-const MOST_HELD = 64;
 /** What the server says of a session that it ends; anything else it says to who comes back means that it is lost. */
 const ENDINGS = new Set(["session_timeout", "conversation_ended", "normal", "replaced", "control_disconnected"]);
 /** What may be otherwise at the next try. */
@@ -69,14 +69,8 @@ export class Session {
   /** Settled when the session stands or has failed. @type {(error: VisavisError | null) => void} */
   #settle = () => undefined;
   #resumed = false;
-  /** The server takes sound and words. */
-  #ready = false;
-  /** @type {object[]} */
-  #held = [];
-  /** What was last told of picture and sound, and what it is made of. */
-  #flowing = true;
-  #moving = true;
-  #mediaUp = false;
+  #outbox = new Outbox();
+  #flow;
   #dropped = 0;
 
   /**
@@ -87,6 +81,7 @@ export class Session {
     this.#parts = parts;
     this.#handlers = handlers;
     const { settings, muted } = parts;
+    this.#flow = new Flow(handlers.onMedia);
     this.#dialogue = new Dialogue({ onCaption: handlers.onCaption, onActivity: handlers.onActivity });
     this.#media = new Media(
       settings.element,
@@ -95,17 +90,14 @@ export class Session {
         send: (message) => this.#connection?.send(message),
         onFlowing: () => this.#flows(),
         onConnection: (state) => this.#watchMedia(state),
-        onMotion: (moving) => {
-          this.#moving = moving;
-          this.#weigh();
-        },
+        onMotion: (moving) => this.#flow.note({ moving }),
         onBlocked: handlers.onBlocked,
         onError: (cause) => this.#signallingFailed(cause),
       },
     );
     this.#recovery = new Recovery(settings.timeouts.media, {
       restart: () => this.#media.restart(),
-      isUp: () => this.#mediaUp,
+      isUp: () => this.#flow.connected,
       onDeaf: () => this.#suspectLine(),
       onGivenUp: () => this.end(new VisavisError("media_failed")),
     });
@@ -147,11 +139,7 @@ export class Session {
 
   /** Send now, or as soon as the server hears. @param {object} message */
   say(message) {
-    if (this.#ready) {
-      this.#connection?.send(message);
-    } else if (this.#phase !== "ended") {
-      this.#held = [...this.#held, message].slice(-MOST_HELD);
-    }
+    this.#outbox.say(message);
   }
 
   /** @param {string} text  typed by the visitor */
@@ -168,13 +156,11 @@ export class Session {
 
   /** @param {ArrayBuffer} pcm */
   sendAudio(pcm) {
-    if (!this.#connection || !this.#ready) {
-      return;
-    }
-    if (this.#connection.backlog > MOST_BACKLOG) {
+    const connection = this.#outbox.open ? this.#connection : null;
+    if (connection && connection.backlog > MOST_BACKLOG) {
       this.#dropped += 1;
     } else {
-      this.#connection.send(wire.appendAudio(pcm));
+      connection?.send(wire.appendAudio(pcm));
     }
   }
 
@@ -199,7 +185,7 @@ export class Session {
     }
     const stood = this.#phase !== "starting";
     this.#phase = "ended";
-    this.#ready = false;
+    this.#outbox.pause();
     this.#over.abort(error);
     this.#recovery.stop();
     this.#redial?.hurry();
@@ -282,11 +268,8 @@ export class Session {
         this.#remind();
         break;
       case "realtime.session.updated":
-        this.#ready = true;
+        this.#outbox.begin((held) => this.#connection?.send(held));
         this.#parts.devices.start();
-        for (const held of this.#held.splice(0)) {
-          this.#connection?.send(held);
-        }
         break;
       case "webrtc.signaling.offer":
         this.#media.offer(data.sdp);
@@ -340,13 +323,12 @@ export class Session {
     this.#connection?.settle();
     this.#recovery.stop();
     this.#phase = "standing";
-    this.#mediaUp = this.#moving = true;
     if (first) {
       this.#handlers.onState("Connected");
       this.#handlers.onActivity(this.#dialogue.activity);
       this.#settle(null);
     }
-    this.#weigh();
+    this.#flow.note({ standing: true, connected: true, moving: true });
     if (this.#parts.devices.cameraTrack) {
       void this.showCamera();
     }
@@ -354,11 +336,10 @@ export class Session {
 
   /** @param {"connected" | "disconnected" | "failed"} state  of the media connection */
   #watchMedia(state) {
-    this.#mediaUp = state === "connected";
     if (this.#connection?.leaving) {
       return;
     }
-    this.#weigh();
+    this.#flow.note({ connected: state === "connected" });
     if (state === "connected") {
       this.#recovery.stop();
     } else if (this.#phase === "standing") {
@@ -380,15 +361,6 @@ export class Session {
   #suspectLine() {
     if (this.#phase === "standing" && this.#token) {
       this.#lose();
-    }
-  }
-
-  /** Tell whether picture and sound arrive, when that has changed. */
-  #weigh() {
-    const flowing = this.#phase === "standing" && this.#mediaUp && this.#moving;
-    if ((this.#phase === "standing" || this.#phase === "returning") && flowing !== this.#flowing) {
-      this.#flowing = flowing;
-      this.#handlers.onMedia(flowing);
     }
   }
 
@@ -414,13 +386,13 @@ export class Session {
     this.#redial = new Redial(this.#parts.settings.timeouts.reconnect);
     this.#recovery.stop();
     this.#dialogue.end();
-    this.#weigh();
+    this.#flow.note({ standing: false });
     void this.#dialAgain();
   }
 
   async #dialAgain() {
     this.#connection?.close();
-    this.#ready = false;
+    this.#outbox.pause();
     this.#parts.devices.stop();
     await this.#redial?.rest();
     if (this.#phase === "returning") {

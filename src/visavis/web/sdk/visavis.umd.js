@@ -1246,6 +1246,33 @@ class Dialogue {
 }
 return { Dialogue };
 })();
+const $flow = (() => {
+class Flow {
+  #tell;
+  #facts = { standing: false, connected: false, moving: true };
+  #begun = false;
+  #told = true;
+
+  constructor(tell) {
+    this.#tell = tell;
+  }
+
+  get connected() {
+    return this.#facts.connected;
+  }
+
+  note(facts) {
+    this.#facts = { ...this.#facts, ...facts };
+    const flowing = Object.values(this.#facts).every(Boolean);
+    this.#begun ||= flowing;
+    if (this.#begun && flowing !== this.#told) {
+      this.#told = flowing;
+      this.#tell(flowing);
+    }
+  }
+}
+return { Flow };
+})();
 const $peer = (() => {
 const wire = $wire;
 
@@ -1615,6 +1642,38 @@ class Media {
 }
 return { Media };
 })();
+const $outbox = (() => {
+const MOST_HELD = 64;
+
+class Outbox {
+  #send = null;
+  #held = [];
+
+  get open() {
+    return this.#send !== null;
+  }
+
+  say(message) {
+    if (this.#send) {
+      this.#send(message);
+    } else {
+      this.#held = [...this.#held, message].slice(-MOST_HELD);
+    }
+  }
+
+  begin(send) {
+    this.#send = send;
+    for (const message of this.#held.splice(0)) {
+      send(message);
+    }
+  }
+
+  pause() {
+    this.#send = null;
+  }
+}
+return { Outbox };
+})();
 const $avatars = (() => {
 const { VisavisError } = $errors;
 const { baseAddress } = $options;
@@ -1814,14 +1873,15 @@ const $session = (() => {
 const { Connection } = $connection;
 const { Dialogue } = $dialogue;
 const { VisavisError } = $errors;
+const { Flow } = $flow;
 const { Media } = $media;
+const { Outbox } = $outbox;
 const { showPoster } = $poster;
 const { Recovery, watchNetwork } = $recovery;
 const { Redial } = $redial;
 const wire = $wire;
 
 const MOST_BACKLOG = 96 * 1024;
-const MOST_HELD = 64;
 const ENDINGS = new Set(["session_timeout", "conversation_ended", "normal", "replaced", "control_disconnected"]);
 const PASSING = new Set(["unreachable", "no_answer", "connection_lost", "shutting_down", "no_slot", "rate_limited"]);
 
@@ -1842,17 +1902,15 @@ class Session {
   #over = new AbortController();
   #settle = () => undefined;
   #resumed = false;
-  #ready = false;
-  #held = [];
-  #flowing = true;
-  #moving = true;
-  #mediaUp = false;
+  #outbox = new Outbox();
+  #flow;
   #dropped = 0;
 
   constructor(parts, handlers) {
     this.#parts = parts;
     this.#handlers = handlers;
     const { settings, muted } = parts;
+    this.#flow = new Flow(handlers.onMedia);
     this.#dialogue = new Dialogue({ onCaption: handlers.onCaption, onActivity: handlers.onActivity });
     this.#media = new Media(
       settings.element,
@@ -1861,17 +1919,14 @@ class Session {
         send: (message) => this.#connection?.send(message),
         onFlowing: () => this.#flows(),
         onConnection: (state) => this.#watchMedia(state),
-        onMotion: (moving) => {
-          this.#moving = moving;
-          this.#weigh();
-        },
+        onMotion: (moving) => this.#flow.note({ moving }),
         onBlocked: handlers.onBlocked,
         onError: (cause) => this.#signallingFailed(cause),
       },
     );
     this.#recovery = new Recovery(settings.timeouts.media, {
       restart: () => this.#media.restart(),
-      isUp: () => this.#mediaUp,
+      isUp: () => this.#flow.connected,
       onDeaf: () => this.#suspectLine(),
       onGivenUp: () => this.end(new VisavisError("media_failed")),
     });
@@ -1906,11 +1961,7 @@ class Session {
   }
 
   say(message) {
-    if (this.#ready) {
-      this.#connection?.send(message);
-    } else if (this.#phase !== "ended") {
-      this.#held = [...this.#held, message].slice(-MOST_HELD);
-    }
+    this.#outbox.say(message);
   }
 
   sendText(text) {
@@ -1925,13 +1976,11 @@ class Session {
   }
 
   sendAudio(pcm) {
-    if (!this.#connection || !this.#ready) {
-      return;
-    }
-    if (this.#connection.backlog > MOST_BACKLOG) {
+    const connection = this.#outbox.open ? this.#connection : null;
+    if (connection && connection.backlog > MOST_BACKLOG) {
       this.#dropped += 1;
     } else {
-      this.#connection.send(wire.appendAudio(pcm));
+      connection?.send(wire.appendAudio(pcm));
     }
   }
 
@@ -1954,7 +2003,7 @@ class Session {
     }
     const stood = this.#phase !== "starting";
     this.#phase = "ended";
-    this.#ready = false;
+    this.#outbox.pause();
     this.#over.abort(error);
     this.#recovery.stop();
     this.#redial?.hurry();
@@ -2031,11 +2080,8 @@ class Session {
         this.#remind();
         break;
       case "realtime.session.updated":
-        this.#ready = true;
+        this.#outbox.begin((held) => this.#connection?.send(held));
         this.#parts.devices.start();
-        for (const held of this.#held.splice(0)) {
-          this.#connection?.send(held);
-        }
         break;
       case "webrtc.signaling.offer":
         this.#media.offer(data.sdp);
@@ -2087,24 +2133,22 @@ class Session {
     this.#connection?.settle();
     this.#recovery.stop();
     this.#phase = "standing";
-    this.#mediaUp = this.#moving = true;
     if (first) {
       this.#handlers.onState("Connected");
       this.#handlers.onActivity(this.#dialogue.activity);
       this.#settle(null);
     }
-    this.#weigh();
+    this.#flow.note({ standing: true, connected: true, moving: true });
     if (this.#parts.devices.cameraTrack) {
       void this.showCamera();
     }
   }
 
   #watchMedia(state) {
-    this.#mediaUp = state === "connected";
     if (this.#connection?.leaving) {
       return;
     }
-    this.#weigh();
+    this.#flow.note({ connected: state === "connected" });
     if (state === "connected") {
       this.#recovery.stop();
     } else if (this.#phase === "standing") {
@@ -2128,14 +2172,6 @@ class Session {
     }
   }
 
-  #weigh() {
-    const flowing = this.#phase === "standing" && this.#mediaUp && this.#moving;
-    if ((this.#phase === "standing" || this.#phase === "returning") && flowing !== this.#flowing) {
-      this.#flowing = flowing;
-      this.#handlers.onMedia(flowing);
-    }
-  }
-
   #failed(error) {
     if (this.#phase === "standing" && error.code === "connection_lost" && this.#token) {
       this.#lose();
@@ -2156,13 +2192,13 @@ class Session {
     this.#redial = new Redial(this.#parts.settings.timeouts.reconnect);
     this.#recovery.stop();
     this.#dialogue.end();
-    this.#weigh();
+    this.#flow.note({ standing: false });
     void this.#dialAgain();
   }
 
   async #dialAgain() {
     this.#connection?.close();
-    this.#ready = false;
+    this.#outbox.pause();
     this.#parts.devices.stop();
     await this.#redial?.rest();
     if (this.#phase === "returning") {
