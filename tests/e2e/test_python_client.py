@@ -24,11 +24,10 @@ def free_port() -> int:
 async def test_a_server_that_is_killed_and_started_again_goes_on_with_the_conversation(tmp_path: Path) -> None:
     # The second server is to be found where the first one was.
     arguments = ["--port", str(free_port()), "--set", f"store.url=sqlite:///{tmp_path}/store.db"]
+    variables = {"city": "Paris"}
     told: list[object] = []
     async with ServerProcess(arguments) as first:
-        call = Call(
-            first.url, license=first.license, avatar_id="vera", variables={"city": "Paris"}, on_event=told.append
-        )
+        call = Call(first.url, license=first.license, avatar_id="vera", variables=variables, on_event=told.append)
         session = await call.connect()
         await call.idle()
         assert "Ada" in await call.ask("My name is Ada.")
