@@ -252,3 +252,38 @@ async def test_a_list_of_avatars_that_is_none(body: str) -> None:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ServerConnectionFailedError):
             await list_avatars(f"http://127.0.0.1:{port}", "x")
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.001, 0.01, 0.1])
+async def test_hanging_up_in_the_middle_of_an_end_frees_everything_all_the_same(moment: float) -> None:
+    async def ends(line: Line) -> None:
+        await line.accept()
+        async with media(line, Tone(), Grey()):
+            await line.begin()
+            await line.until_heard("realtime.input_text")
+            await line.end("conversation.connected.close", "normal")
+            await line.until_left()
+
+    async with nothing_left(), scripted(ends) as place:
+        one = call(place.url)
+        await one.connect()
+        connection = peer_of(one)
+        await one.send_text("Goodbye.")
+        await until(lambda: not one.connected)
+        await asyncio.sleep(moment)
+        await asyncio.gather(*[one.disconnect() for _ in range(3)])
+        assert connection.connectionState == "closed"
+        assert one.disconnection is not None
+        assert one.disconnection.code == "normal"
+
+
+async def test_hanging_up_twice_at_once() -> None:
+    async with nothing_left(), scripted(with_media) as place:
+        one = call(place.url)
+        await one.connect()
+        connection = peer_of(one)
+        first = asyncio.create_task(one.disconnect())
+        await asyncio.sleep(0)
+        await one.disconnect()
+        assert connection.connectionState == "closed"
+        await first

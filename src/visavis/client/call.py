@@ -1,7 +1,6 @@
 """A call: one conversation with an avatar, over however many connections it takes."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -13,19 +12,16 @@ import structlog
 from visavis.client import wire
 from visavis.client.address import Address
 from visavis.client.answers import next_answer, quiet
-from visavis.client.dialogue import Dialogue
+from visavis.client.conversation import Conversation
 from visavis.client.errors import NoSessionToResumeError, SessionTimeoutError
 from visavis.client.events import (
     Activity,
-    Caption,
     Disconnection,
     Event,
     HistoryItem,
     Message,
     MicrophoneLost,
-    Notice,
     Reconnecting,
-    Resumed,
     Variable,
 )
 from visavis.client.lifeline import Lifeline, TokenProvider
@@ -38,12 +34,10 @@ from visavis.client.outlet import Outlet
 from visavis.client.sound import MICROPHONE_RATE, AudioSource, Feed, Pcm, opened, pace, silence
 from visavis.client.states import ConnectionState, ConnectionStateType, connection_state
 from visavis.client.stream import Stream
-from visavis.client.tools import Tool, Toolbox
-from visavis.client.variables import Variables
+from visavis.client.tools import Tool
 
 logger = structlog.get_logger(__name__)
 
-_HISTORY_HELD = 1000
 _LEAD = MICROPHONE_RATE // 4
 """Samples of silence before a recording."""
 
@@ -106,16 +100,16 @@ class Call:
             reconnection=self._reconnection,
             ears=Ears(self._take, self._enter, self._listeners.hear, self._listeners.see),
         )
-        self._dialogue = Dialogue(self._follow)
-        self._toolbox = Toolbox(tools, self.send_tool_result)
-        self._variables = Variables(variables or {})
-        earlier = (HistoryItem("user", item) if isinstance(item, str) else item for item in history)
-        self._history: deque[HistoryItem] = deque(earlier, _HISTORY_HELD)
+        self._conversation = Conversation(
+            self._listeners.tell, self.send_tool_result, tools=tools, variables=variables or {}, history=history
+        )
         self._state = connection_state(ConnectionStateType.DISCONNECTED)
         self._runner: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._failure: Exception | None = None
         self._close_code = NORMAL
+        self._ending = False
+        """Whether all is being freed already."""
         self.session_id = ""
         """The session's id; empty before there is one."""
         self.resume_token = resume
@@ -161,7 +155,9 @@ class Call:
             return
         if keep:
             self._close_code = GOING_AWAY
-        self._runner.cancel()
+        if not self._ending:
+            self._ending = True
+            self._runner.cancel()
         # Who waits here may be cancelled; the call's end goes on.
         await asyncio.wait([self._runner])
 
@@ -187,17 +183,17 @@ class Call:
     @property
     def activity(self) -> Activity:
         """What the avatar does."""
-        return self._dialogue.activity
+        return self._conversation.dialogue.activity
 
     @property
     def history(self) -> tuple[HistoryItem, ...]:
         """What both sides said, oldest first; the last 1000 items."""
-        return tuple(self._history)
+        return tuple(self._conversation.history)
 
     @property
     def variables(self) -> dict[str, Variable]:
         """The session's variables, as far as they were set here or resumed."""
-        return self._variables.present()
+        return self._conversation.variables.present()
 
     # What comes.
 
@@ -234,7 +230,7 @@ class Call:
     async def send_text(self, text: str, *, reply: bool = True) -> None:
         """Say something in writing; ``reply``: have it answered now, instead of what the avatar is saying."""
         await self.send(wire.typed(text) if reply else wire.said(text))
-        self._dialogue.typed(text, answered=reply)
+        self._conversation.dialogue.typed(text, answered=reply)
 
     async def ask(self, question: str | Pcm, *, patience: float = 60.0) -> str:
         """Ask in writing, or aloud by a recording, and wait until the answer was heard to its end; its words.
@@ -243,7 +239,7 @@ class Call:
         whole answer within ``patience`` seconds.
         """
         with self.events() as events:
-            stale = self._dialogue.begun
+            stale = self._conversation.dialogue.begun
             async with asyncio.timeout(patience):
                 if isinstance(question, str):
                     await self.send_text(question)
@@ -286,13 +282,13 @@ class Call:
 
     async def add_tool(self, tool: Tool) -> None:
         """Give the avatar a tool; one of the same name is replaced."""
-        self._toolbox.add(tool)
+        self._conversation.toolbox.add(tool)
         if self.connected:
             await self._outlet.try_to_send(wire.more_tools([tool.definition()]))
 
     def remove_tool(self, name: str) -> None:
         """Run that tool no more; an avatar that still asks for it is told that it is gone."""
-        self._toolbox.remove(name)
+        self._conversation.toolbox.remove(name)
 
     async def send_tool_result(self, call_id: str, output: str, *, reply: bool = True) -> None:
         """Return what a tool gave; ``reply``: have it spoken about."""
@@ -302,7 +298,7 @@ class Call:
 
     async def set_variables(self, values: Mapping[str, Variable | None]) -> None:
         """Set session variables; None removes one. Raises ``ValueError`` for what the protocol does not take."""
-        self._variables.set(values)
+        self._conversation.variables.set(values)
         if self.connected:
             await self._outlet.try_to_send(wire.variables(values))
 
@@ -330,7 +326,7 @@ class Call:
             self._failure = error
             outcome = outcome_of(error)
         finally:
-            await self._toolbox.close()
+            await self._conversation.toolbox.close()
             self._finish(outcome)
 
     async def _live(self, stack: AsyncExitStack) -> Outcome:
@@ -352,7 +348,7 @@ class Call:
                 await asyncio.wait([link.over])
                 outcome = link.over.result()
                 self._outlet.connect(None)
-                self._dialogue.end()
+                self._conversation.dialogue.end()
                 if not (outcome.lost and self.resume_token):
                     return outcome
                 await link.close(None)
@@ -362,6 +358,7 @@ class Call:
                 link = following
                 self._outlet.connect(link)
         finally:
+            self._ending = True
             self._outlet.connect(None)
             await link.close(self._close_code)
 
@@ -375,7 +372,7 @@ class Call:
             return
         self._outlet.end(outcome)
         try:
-            self._dialogue.end()
+            self._conversation.dialogue.end()
             self._enter(connection_state(ConnectionStateType.DISCONNECTED))
             if self._connected.is_set():
                 self.disconnection = outcome.disconnection(self.session_id)
@@ -398,50 +395,11 @@ class Call:
             case "conversation.connected.success":
                 self.session_id = str(message.data.get("sessionId", ""))
                 self.resume_token = str(message.data.get("resumeToken") or "")
-                self._listeners.tell(message)
-            case "conversation.connected.state":
-                # The link has told it.
-                pass
-            case "conversation.connected.warning":
-                self._listeners.tell(Notice(message.told))
-            case "conversation.connected.expiring":
-                self._listeners.tell(wire.expiring(message))
-            case "conversation.connected.resumed":
-                self._restore(wire.resumed(message))
             case "realtime.session.created":
-                await self._introduce(link)
-                self._listeners.tell(message)
-            case "realtime.response.function_call_arguments.done":
-                call = wire.tool_call(message)
-                self._dialogue.uses_tool(call.response_id)
-                self._listeners.tell(call)
-                self._toolbox.use(call)
-            case _ if not self._dialogue.take(message):
-                self._listeners.tell(message)
+                await self._conversation.introduce(link)
             case _:
                 pass
-
-    def _restore(self, resumed: Resumed) -> None:
-        self._history.clear()
-        self._history.extend(resumed.history)
-        self._variables.restore(resumed.variables)
-        self._listeners.tell(resumed)
-
-    async def _introduce(self, link: Link) -> None:
-        """Tell a session that begins, or goes on, what it is to know."""
-        if values := self._variables.told():
-            await link.send(wire.variables(values))
-        if definitions := self._toolbox.definitions():
-            await link.send(wire.more_tools(definitions))
-        if not link.resumed:
-            for item in tuple(self._history):
-                await link.send(wire.said(item.text, item.role))
-
-    def _follow(self, event: Caption | Activity) -> None:
-        """What the dialogue tells."""
-        if isinstance(event, Caption) and event.state == "final" and event.text:
-            self._history.append(HistoryItem("user" if event.side == "user" else "assistant", event.text))
-        self._listeners.tell(event)
+        self._conversation.take(message)
 
     async def _speak(self, recording: Pcm) -> None:
         # Nobody begins to speak at the instant at which the microphone is opened.

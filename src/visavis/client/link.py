@@ -73,6 +73,7 @@ class Link:
         self._receiver = Receiver(self._hear, self._see, loopback=loopback, on_failure=self._app_failed)
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._freeing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._awaited: Outcome | None = None
         """What it is to end with."""
@@ -119,8 +120,16 @@ class Link:
         return True
 
     async def close(self, code: int | None = NORMAL) -> None:
-        """Free everything; None: without a word, so that the server takes the connection for lost. Idempotent."""
-        self._end(HUNG_UP)
+        """Free everything; None: without a word, so that the server takes the connection for lost.
+
+        Idempotent; when the caller is cancelled, it still goes on to its end.
+        """
+        if self._freeing is None:
+            self._end(HUNG_UP)
+            self._freeing = asyncio.create_task(self._free(code))
+        await asyncio.shield(self._freeing)
+
+    async def _free(self, code: int | None) -> None:
         if self._socket:
             if code is None:
                 self._socket.transport.abort()
