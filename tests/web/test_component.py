@@ -137,7 +137,7 @@ async def test_the_warning_before_the_end_has_a_button_that_keeps_the_call(serve
         await call(browser, server)
         warning = {"reason": "sessionTimeout", "seconds": 30, "message": "soon"}
         await server.call.send("conversation.connected.expiring", warning)
-        await expect(page.get_by_role("alertdialog", name="Are you still there?")).to_be_visible()
+        await expect(page.get_by_role("group", name="Are you still there?")).to_be_visible()
         await expect(page.locator("#announcer")).to_have_text("Are you still there? The call ends in 30 seconds.")
         await expect(page.locator("#expiring-text")).to_have_text("The call ends in 28 seconds.")
         await page.get_by_role("button", name="I am still here").click()
@@ -147,6 +147,26 @@ async def test_the_warning_before_the_end_has_a_button_that_keeps_the_call(serve
         await server.call.send("conversation.connected.expiring", warning)
         await expect(page.locator("#expiring")).to_be_visible()
         await server.call.send("realtime.input_audio_buffer.speech_started")
+        await expect(page.locator("#expiring")).to_be_hidden()
+
+
+async def test_an_end_that_nothing_prevents_is_told_without_a_button(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        page = browser.page
+        await open_embedding(browser, server)
+        await call(browser, server)
+        await server.call.send(
+            "conversation.connected.expiring",
+            {"reason": "sessionTimeout", "seconds": 60, "preventable": False, "message": "soon"},
+        )
+        await expect(page.get_by_role("group", name="The time is nearly up")).to_be_visible()
+        await expect(page.get_by_role("button", name="I am still here")).to_be_hidden()
+        await server.call.send("realtime.input_audio_buffer.speech_started")
+        await expect(page.locator("#activity")).to_have_text("Hearing you")
+        await expect(page.locator("#expiring")).to_be_visible()
+        await page.get_by_role("button", name="Hang up").click()
+        await expect_view(browser, "welcome")
+        await call(browser, server)
         await expect(page.locator("#expiring")).to_be_hidden()
 
 
@@ -455,6 +475,8 @@ async def test_a_camera_that_the_avatar_does_not_look_at_is_turned_off_again(ser
         await browser.page.get_by_role("button", name="Turn the camera on").click()
         await expect(browser.page.locator("#lines .note")).to_have_text("This avatar does not look at the camera.")
         await expect(browser.page.locator("#self")).to_be_hidden()
+        await expect(browser.page.locator("#camera")).to_be_hidden()
+        await expect(browser.page.locator("#mute")).to_be_focused()
         assert (await browser.held()).tracks == 1
 
 

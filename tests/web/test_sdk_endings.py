@@ -92,7 +92,7 @@ async def test_a_warning_before_the_end_and_what_prevents_it(server: FakeServer)
         await begin(browser, server)
         data = {"reason": "sessionTimeout", "seconds": 30, "message": "Are you still there?"}
         await server.call.send("conversation.connected.expiring", data, message="Are you still there?")
-        assert await hears(browser, "expiring") == data
+        assert await hears(browser, "expiring") == {**data, "preventable": True}
         await browser.page.evaluate("() => scene.keepAlive()")
         await eventually(lambda: len(server.call.received("realtime.session.keep_alive")) == 1)
 

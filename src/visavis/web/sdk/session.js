@@ -258,6 +258,7 @@ export class Session {
         this.#handlers.onExpiring({
           reason: data.reason ?? "sessionTimeout",
           seconds: Number(data.seconds ?? 0),
+          preventable: data.preventable !== false,
           message: text,
         });
         break;

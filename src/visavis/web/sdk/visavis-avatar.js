@@ -164,7 +164,7 @@ export class VisavisAvatar extends HTMLElement {
    * @param {string} text
    */
   sendText(text) {
-    this.#view.stage.expire(0);
+    this.#view.stage.attend();
     return this.scene?.sendText(text) ?? false;
   }
 
@@ -176,7 +176,7 @@ export class VisavisAvatar extends HTMLElement {
   /** The visitor is still there, whatever it looks like. */
   keepAlive() {
     this.scene?.keepAlive();
-    this.#view.stage.expire(0);
+    this.#view.stage.attend();
   }
 
   /** Let the visitor choose microphone, loudspeaker and volume. */
@@ -351,7 +351,7 @@ export class VisavisAvatar extends HTMLElement {
       });
       this.#visit = visit;
       this.#called = true;
-      visit.scene.muted = this.#attributes.muted;
+      this.#applyOptions();
       this.#view.progress.begin(name, microphone);
       this.#show("connecting");
       const sessionId = await visit.connect(options);

@@ -173,8 +173,10 @@ export type Activity = "idle" | "listening" | "thinking" | "speaking";
 
 export interface Expiring {
   readonly reason: DisconnectReason;
-  /** Until the session is ended, unless the visitor does something, or `keepAlive()` is called. */
+  /** Until the session is ended. */
   readonly seconds: number;
+  /** Unless the visitor does something, or `keepAlive()` is called; false: in any case. */
+  readonly preventable: boolean;
   /** For the visitor. */
   readonly message: string;
 }

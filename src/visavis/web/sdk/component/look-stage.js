@@ -183,6 +183,11 @@ export const STAGE = `
   animation: settle 0.35s var(--ease);
 }
 
+/* Nothing can be done about it: it leaves the controls free. */
+.expiring[data-certain] {
+  inset: 58px 14px auto;
+}
+
 .expiring-title {
   font-size: 1.15em;
   font-weight: 600;
@@ -198,7 +203,7 @@ export const STAGE = `
 }
 
 /* While it is asked whether the visitor is there, that is the only thing to press. */
-.portrait:has(.expiring:not([hidden])) .controls {
+.portrait:has(.expiring:not([hidden], [data-certain])) .controls {
   visibility: hidden;
 }
 

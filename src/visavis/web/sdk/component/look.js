@@ -202,6 +202,11 @@ button {
   outline-offset: 3px;
 }
 
+/* Inside the field: what scrolls round it would cut it off. */
+input[type="text"]:focus-visible {
+  outline-offset: -3px;
+}
+
 input[type="text"],
 select {
   width: 100%;

@@ -33,6 +33,7 @@ export class Stage {
   #activity;
   #trouble = make("p", { class: "trouble", id: "trouble", part: "notice", role: "status" });
   #expiring;
+  #expiringTitle = make("p", { class: "expiring-title", id: "expiring-title" });
   #expiringText = make("p", { id: "expiring-text" });
   #controls;
   #portrait;
@@ -63,8 +64,8 @@ export class Stage {
     );
     this.#expiring = make(
       "div",
-      { class: "expiring", id: "expiring", part: "expiring", role: "alertdialog", "aria-labelledby": "expiring-title", hidden: true },
-      make("p", { class: "expiring-title", id: "expiring-title" }, words.expiringTitle),
+      { class: "expiring", id: "expiring", part: "expiring", role: "group", "aria-labelledby": "expiring-title", hidden: true },
+      this.#expiringTitle,
       this.#expiringText,
       this.stillHere,
     );
@@ -136,13 +137,18 @@ export class Stage {
   }
 
   /**
-   * The call ends for want of a word.
+   * The call is about to end.
    *
-   * @param {number} seconds  until then; 0: it does not
+   * @param {number} seconds  until then; 0: it is not
+   * @param {boolean} [preventable]  when the visitor does something
+   * @returns {string}  what is shown, for those who do not see it
    */
-  expire(seconds) {
+  expire(seconds, preventable = true) {
     clearInterval(this.#countdown);
     this.#expiring.hidden = seconds <= 0;
+    this.stillHere.hidden = !preventable;
+    this.#expiring.toggleAttribute("data-certain", !preventable);
+    this.#expiringTitle.textContent = preventable ? this.#words.expiringTitle : this.#words.endingTitle;
     if (seconds > 0) {
       const end = performance.now() + seconds * 1000;
       const tell = () => {
@@ -152,10 +158,14 @@ export class Stage {
       tell();
       this.#countdown = setInterval(tell, 1000);
     }
+    return `${this.#expiringTitle.textContent} ${this.#expiringText.textContent}`;
   }
 
-  get expiring() {
-    return !this.#expiring.hidden;
+  /** The visitor has done something: an end for want of that is off. */
+  attend() {
+    if (!this.stillHere.hidden) {
+      this.expire(0);
+    }
   }
 
   /** @param {Scene} scene */

@@ -1,6 +1,5 @@
 import { Scene } from "../visavis.js";
 import { explain } from "./explanations.js";
-import { fill } from "./words.js";
 import { keepAwake } from "./wake-lock.js";
 
 /** @typedef {import("../visavis.js").VisavisError} VisavisError */
@@ -100,8 +99,13 @@ export class Visit {
   async toggleCamera() {
     const { scene } = this;
     const { transcript, stage } = this.#view;
+    const on = !scene.cameraOn;
     try {
-      await scene.setCamera(!scene.cameraOn);
+      if ((await scene.setCamera(on)) !== on) {
+        // The avatar does not look, which the scene has told: no more is to be had of this button.
+        stage.mute.focus({ preventScroll: true });
+        stage.camera.hidden = true;
+      }
     } catch {
       // Why does not matter to the call, which goes on; what helps is the same for each cause.
       transcript.note(this.#words.cameraFails);
@@ -124,13 +128,12 @@ export class Visit {
     scene.onActivity.addListener((activity) => {
       stage.showActivity(activity);
       if (activity === "listening") {
-        stage.expire(0);
+        stage.attend();
       }
       tell("activity", activity);
     });
     scene.onExpiring.addListener((expiring) => {
-      stage.expire(expiring.seconds);
-      transcript.announce(`${this.#words.expiringTitle} ${fill(this.#words.expiring, { seconds: expiring.seconds })}`);
+      transcript.announce(stage.expire(expiring.seconds, expiring.preventable));
       tell("expiring", expiring);
     });
     scene.onResumed.addListener((resumed) => {

@@ -54,6 +54,7 @@ export const WORDS = Object.freeze({
   expiringTitle: "Are you still there?",
   expiring: "The call ends in {seconds} seconds.",
   stillHere: "I am still here",
+  endingTitle: "The time is nearly up",
 
   conversation: "Conversation",
   transcript: "What was said",
