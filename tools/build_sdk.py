@@ -1,10 +1,13 @@
-"""Make ``src/visavis/web/sdk/visavis.umd.js``, the JavaScript client in one file for pages without ES modules.
+"""Make the files of the JavaScript client that hold others: in ``src/visavis/web/sdk``,
+
+- ``microphone-worklet.js``, the part that runs on the audio thread. Bundlers copy it as it is, so it imports nothing;
+- ``visavis.umd.js``, the whole client for pages without ES modules. That part travels inside it, as text, since it
+  cannot be found beside a file of unknown place.
 
     python tools/build_sdk.py
 
 Every module becomes a function that returns what it exports, called in the order of the imports. Only the forms of
-import and export that the client uses are understood; any other is an error. The part that runs on the audio thread
-cannot be found beside a file of unknown place, so it travels inside, as text.
+import and export that the client uses are understood; any other is an error.
 """
 
 import json
@@ -13,10 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SDK = Path(__file__).parents[1] / "src" / "visavis" / "web" / "sdk"
-TARGET = SDK / "visavis.umd.js"
 
-ENTRY = "visavis.js"
-WORKLET = "microphone-worklet.js"
+CLIENT = "visavis.js"
+PROCESSOR = "microphone-processor.js"
 WORKLET_ADDRESS = "worklet-address.js"
 
 _IMPORT = re.compile(r'^import (?:\{(?P<names>[^}]*)\}|\* as (?P<whole>\w+)) from "\./(?P<file>[\w.-]+)";\n', re.M)
@@ -30,6 +32,11 @@ export function workletAddress() {
   address ||= URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
   return address;
 }
+"""
+
+_WORKLET = """\
+/* Made by tools/build_sdk.py of microphone-processor.js and what it imports. */
+%s
 """
 
 _UMD = """\
@@ -54,10 +61,12 @@ class BuildError(Exception):
     """A module has a form that is not understood, or imports itself in a circle."""
 
 
-def build(folder: Path = SDK) -> str:
-    """The whole file. Raises ``BuildError``."""
-    inline = _INLINE_WORKLET.replace("WORKLET", json.dumps(f"{_bundle(folder, WORKLET, {})}\n", ensure_ascii=False))
-    return _UMD % (_bundle(folder, ENTRY, {WORKLET_ADDRESS: inline}), _variable(ENTRY))
+def build(folder: Path = SDK) -> dict[str, str]:
+    """The files' names and texts. Raises ``BuildError``."""
+    worklet = _WORKLET % _bundle(folder, PROCESSOR, {})
+    inline = _INLINE_WORKLET.replace("WORKLET", json.dumps(worklet, ensure_ascii=False))
+    client = _UMD % (_bundle(folder, CLIENT, {WORKLET_ADDRESS: inline}), _variable(CLIENT))
+    return {"microphone-worklet.js": worklet, "visavis.umd.js": client}
 
 
 def _bundle(folder: Path, entry: str, replaced: dict[str, str]) -> str:
@@ -115,4 +124,5 @@ def _variable(file: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(build())
+    for made, text in build().items():
+        (SDK / made).write_text(text)

@@ -1,10 +1,11 @@
 """The client as other projects take it: one file, a package, from another origin."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from tools.build_sdk import SDK, TARGET, BuildError, build
+from tools.build_sdk import SDK, BuildError, build
 
 from tests.browser import NOTHING, chromium_page, needs_chromium
 from tests.web.fake_server import LICENSE, FakeServer, eventually
@@ -18,14 +19,15 @@ USE = """async ([Scene, server, license]) => {
 }"""
 
 
-def test_the_one_file_is_up_to_date() -> None:
-    assert TARGET.read_text() == build(), "run python tools/build_sdk.py"
+@pytest.mark.parametrize("file", ["visavis.umd.js", "microphone-worklet.js"])
+def test_what_is_made_is_up_to_date(file: str) -> None:
+    assert (SDK / file).read_text() == build()[file], "run python tools/build_sdk.py"
 
 
 def write(folder: Path, **modules: str) -> None:
     for name, text in modules.items():
         (folder / f"{name}.js").write_text(text)
-    (folder / "microphone-worklet.js").write_text("registerProcessor();\n")
+    (folder / "microphone-processor.js").write_text("registerProcessor();\n")
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,22 @@ def test_the_package_names_what_is_there() -> None:
         named += target.values() if isinstance(target, dict) else [target]
     for file in named:
         assert (SDK / file).is_file(), file
+
+
+def test_every_code_is_typed_and_documented() -> None:
+    causes = (SDK / "errors.js").read_text().partition("const CAUSES")[2].partition("});")[0]
+    codes = set(re.findall(r'^  (\w+): \["?', causes, re.M))
+    typed = (SDK / "visavis.d.ts").read_text().partition("export type Code =")[2].partition(";")[0]
+    assert set(re.findall(r'"(\w+)"', typed)) == codes
+    documented = (SDK.parents[3] / "docs" / "javascript.md").read_text()
+    assert {code for code in codes if f"`{code}`" not in documented} == set()
+
+
+def test_every_option_and_limit_is_documented() -> None:
+    documented = (SDK.parents[3] / "docs" / "javascript.md").read_text()
+    typing = (SDK / "visavis.d.ts").read_text()
+    for interface in ("SceneOptions", "Timeouts"):
+        body = typing.partition(f"export interface {interface} {{")[2].partition("\n}")[0]
+        names = re.findall(r"^  (\w+)\??:", body, re.M)
+        assert len(names) > 5
+        assert [name for name in names if f"`{name}`" not in documented] == []
