@@ -121,12 +121,6 @@ class App:
         """Wait until this place in the queue was told."""
         await self.until("(place) => scene.connectionState.getConnectionState().queuePosition === place", position)
 
-    async def lose_media(self) -> None:
-        """From now on the network loses every packet of picture and sound; the server can still be talked with."""
-        session = await self.page.context.new_cdp_session(self.page)
-        unlimited = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        await session.send("Network.emulateNetworkConditions", {"offline": False, **unlimited, "packetLoss": 100})
-
     def said(self, kind: str) -> list[dict[str, Any]]:
         """The ``data`` of what servers said of this type."""
         return [message.get("data", {}) for message in self.heard if message["type"] == kind]
@@ -191,7 +185,10 @@ async def meanwhile(work: Any) -> AsyncIterator["asyncio.Task[Any]"]:
     task = asyncio.ensure_future(work)
     try:
         yield task
+    except BaseException as error:
+        if task.done() and not task.cancelled() and (first := task.exception()):
+            raise first from error
+        raise
     finally:
-        if not task.done():
-            task.cancel()
+        task.cancel()
         await asyncio.gather(task, return_exceptions=True)

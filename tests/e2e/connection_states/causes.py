@@ -219,4 +219,5 @@ MEDIA_LOST = _reason(
     "normal",
     "Picture and sound stop coming through, and do not come back; the details name `mediaStreamFailed`.",
     "media_failed",
+    Teller.CLIENT,
 )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -65,12 +65,14 @@ max_sessions = 1
 
 
 @asynccontextmanager
-async def serving(settings: str, folder: Path) -> AsyncIterator[ServerProcess]:
-    """A server with these settings; its files go to an empty folder."""
+async def serving(
+    settings: str, folder: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[ServerProcess]:
+    """A server with these settings, and those of ``environment``; its files go to an empty folder."""
     file = folder / "visavis.toml"
     file.write_text(f"{settings}\n{_LICENSES}")
     arguments = ["--config", str(file), "--avatars", str(folder), "--log-format", "json"]
-    async with ServerProcess(arguments, environment={"VISAVIS_LICENSE": ""}) as server:
+    async with ServerProcess(arguments, environment={"VISAVIS_LICENSE": "", **(environment or {})}) as server:
         server.license = LICENSE
         yield server
 

@@ -19,6 +19,7 @@ from tests.e2e.connection_states.servers import (
     serving,
     until_active,
 )
+from tests.e2e.network import PAGE_THROUGH_NETWORK, needs_addresses, network
 from visavis.bench.server_process import ServerProcess
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.browser, needs_chromium]
@@ -119,7 +120,7 @@ async def test_a_server_that_dies(roomy: ServerProcess, browser: Browser, tmp_pa
             await failing
         assert await inside.page.evaluate("() => scene.isConnected()"), "it is looked for, for a while"
         await ends(inside, causes.SERVER_KILLED)
-        assert await inside.told("media") == [{"flowing": False}]
+        assert await inside.told("media") == [{"flowing": False}], "meanwhile the picture stands still"
 
 
 @shows(JAVASCRIPT, causes.STOPPED, causes.STOPPED_WHILE_QUEUED, causes.SHUTTING_DOWN)
@@ -138,14 +139,20 @@ async def test_a_server_that_is_stopped(roomy: ServerProcess, browser: Browser, 
         await ends(inside, causes.STOPPED)
 
 
+@needs_addresses
 @shows(JAVASCRIPT, causes.MEDIA_LOST)
-async def test_a_network_that_goes_bad(strict: ServerProcess, browser: Browser) -> None:
-    async with visiting(browser) as visitor:
-        app = await visitor.open(strict.url)
-        await app.make_scene(strict.url)
+async def test_a_network_that_lets_no_media_through_any_more(
+    roomy: ServerProcess, browser: Browser, tmp_path: Path
+) -> None:
+    async with (
+        network(0) as between,
+        serving("", tmp_path, between.server_settings) as server,
+        visiting(browser) as visitor,
+    ):
+        app = await visitor.open(roomy.url, before=PAGE_THROUGH_NETWORK)
+        await app.make_scene(server.url, timeouts={"media": 2000})
         await app.connect()
-        await app.lose_media()
+        between.cut()
         await ends(app, causes.MEDIA_LOST)
         assert (await app.disconnected()).name == "mediaStreamFailed"
         assert await app.told("media") == [{"flowing": False}]
-    await until_active(strict, 0)
