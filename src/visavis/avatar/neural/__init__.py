@@ -1,0 +1,1 @@
+"""Faces that a neural network moves by the sound of the voice."""
