@@ -242,9 +242,11 @@ async def test_hanging_up_frees_everything_and_a_second_call_remembers_the_first
         await eventually(lambda: len(server.call.texts()) == 2)
         assert server.call.texts() == ["My name is Eva.", "I like tea."]
         assert server.call.received("response.create") == []
-        before = await browser.frames_shown()
         await eventually(lambda: len(server.call.audio_times) > 20)
-        assert await browser.frames_shown() > before
+        await browser.page.wait_for_function(
+            "(before) => theVideo().getVideoPlaybackQuality().totalVideoFrames > before",
+            arg=await browser.frames_shown(),
+        )
         assert await browser.held() == Held(1, 1, 1, 1)
         assert browser.complaints == []
 
@@ -254,6 +256,21 @@ async def test_leaving_the_page_ends_the_call(server: FakeServer) -> None:
         await begin_call(browser, server)
         await browser.page.goto("about:blank")
         await asyncio.wait_for(server.call.closed.wait(), 20)
+
+
+async def test_a_conversation_goes_on_after_the_page_was_loaded_anew(server: FakeServer) -> None:
+    server.states = True
+    async with chromium_page() as browser:
+        await begin_call(browser, server)
+        server.sessions["token-1"] += [
+            {"role": "user", "content": "My name is Eva."},
+            {"role": "assistant", "content": "Hello, Eva."},
+        ]
+        await browser.page.reload()
+        await browser.page.get_by_role("button", name="Call", exact=True).click()
+        await expect_call(browser)
+        assert await lines(browser) == [("user", "My name is Eva."), ("avatar", "Hello, Eva.")]
+        assert server.call.texts() == []
 
 
 async def test_cancelling_while_it_connects(server: FakeServer) -> None:
