@@ -420,6 +420,21 @@ export const PANEL = `
   }
 }
 
+@container visavis (width < 380px) {
+  .panel {
+    padding: 18px 16px;
+  }
+
+  .actions .primary {
+    min-width: 0;
+    padding: 0 18px;
+  }
+
+  .actions .quiet {
+    padding: 0 8px;
+  }
+}
+
 @container visavis (width >= 720px) {
   .panel {
     padding: 28px;
