@@ -128,7 +128,6 @@ def write_wav2lip(
         weights("hear", 4, mel_shape[0], 9, 5, scale=0.05),
         weights("say", 3, 4, 1, 1, scale=1.5),
         weights("look", 3, channels, 5, 5, scale=0.1),
-        numpy_helper.from_array(np.array([1], np.int64), "channel"),
     ]
     nodes = [
         helper.make_node("Conv", [mel, "hear"], ["heard"], kernel_shape=[9, 5], strides=[3, 2]),
@@ -145,6 +144,7 @@ def write_wav2lip(
     else:
         start, end = (3, 6) if output == "whole" else (0, 3)
         constants.append(numpy_helper.from_array(np.array([start], np.int64), "start"))
+        constants.append(numpy_helper.from_array(np.array([1], np.int64), "channel"))
         constants.append(numpy_helper.from_array(np.array([end], np.int64), "end"))
         nodes.append(helper.make_node("Slice", [face, "start", "end", "channel"], ["shown"]))
         nodes.append(helper.make_node("Sub", ["both", "both"], ["nothing"]))

@@ -12,7 +12,7 @@ from tests.avatar.conftest import build_small_package
 from tests.avatar.neural.parts import HandClock, LoudnessEngine, settle, ticks, voice, write_wav2lip
 from visavis.avatar.catalogue import EMBEDDED
 from visavis.avatar.neural.house import WAV2LIP_FILE, NeuralFaces, open_faces
-from visavis.avatar.neural.pictures import LONGEST, loop_of_file, loop_of_package
+from visavis.avatar.neural.pictures import LONGEST, loop_of_file, loop_of_package, source_beside
 from visavis.avatar.neural.ports import NeuralError, Place
 from visavis.avatar.package import AvatarPackage
 
@@ -68,6 +68,15 @@ def test_a_video_is_taken_at_25_pictures_a_second_and_steadied(tmp_path: Path) -
     assert max(abs(np.diff(middles))) < 2.0
     long = film(tmp_path / "long.mp4", [cv2.resize(poster, (160, 160))] * round(LONGEST + 2), rate=1)
     assert len(loop_of_file(long, 160, 160).places) == LONGEST * 25
+
+
+def test_an_avatar_may_bring_a_video(tmp_path: Path) -> None:
+    assert source_beside(tmp_path / "face") is None
+    for name in ("poster.jpg", "neural.jpg"):
+        (tmp_path / name).touch()
+    assert source_beside(tmp_path / "face") == tmp_path / "neural.jpg"
+    (tmp_path / "neural.mp4").touch()
+    assert source_beside(tmp_path / "face.zip") == tmp_path / "neural.mp4"
 
 
 def test_pictures_without_a_face_are_refused(tmp_path: Path) -> None:

@@ -74,6 +74,52 @@ def test_the_most_urgent_goes_first_and_what_is_late_is_left_out() -> None:
     assert worker.late == 2
 
 
+def test_with_too_much_work_a_part_is_in_time() -> None:
+    """A batch takes 0.2 s, in which 0.4 s of work comes."""
+    clock, got = HandClock(), Delivered()
+    in_time: list[bool] = []
+
+    class Taking(LoudnessEngine):
+        def draw(self, passages: list[Passage[str]]) -> np.ndarray:  # type: ignore[override]
+            clock.time += 0.2
+            in_time.extend(clock.time <= passage.due + 0.04 for passage in passages)
+            return super().draw(passages)
+
+    worker = MouthWorker(Taking(), batch=4, clock=clock.now)
+    try:
+        for _ in range(40):
+            start = clock.time
+            for number in range(4):
+                worker.submit(passage("a", number, start + 0.1 * number + 0.1, got))
+            settle(worker)
+            clock.time = max(clock.time, start + 0.2)
+    finally:
+        worker.close()
+    assert all(in_time[-20:])
+    assert worker.late > 40
+    assert worker.drawn > 40
+
+
+def test_a_network_that_was_slow_once_is_tried_again() -> None:
+    clock, got = HandClock(), Delivered()
+    slow = [10.0]
+
+    class Waking(LoudnessEngine):
+        def draw(self, passages: list[Passage[str]]) -> np.ndarray:  # type: ignore[override]
+            clock.time += slow.pop() if slow else 0.01
+            return super().draw(passages)
+
+    worker = MouthWorker(Waking(), clock=clock.now)
+    try:
+        for number in range(30):
+            worker.submit(passage("a", number, clock.time + 0.3, got))
+            settle(worker)
+    finally:
+        worker.close()
+    assert got[-1][1] == 29
+    assert 0 < worker.late < 40
+
+
 def test_the_queue_is_bounded_and_drops_the_least_urgent() -> None:
     engine, got = HeldEngine(), Delivered()
     worker = MouthWorker(engine, batch=4, limit=3)

@@ -36,7 +36,9 @@ class AudioFace:
     """
 
     def __init__(self, renderer: AudioRenderer) -> None:
-        self._renderer = renderer
+        self._renderer: AudioRenderer | None = renderer
+        self._size = renderer.width, renderer.height
+        self._latency = renderer.latency
         self._waiting: deque[Drawn] = deque(maxlen=_WAITING)
         self._shown: Drawn | None = None
         self._share = 0.0
@@ -46,21 +48,22 @@ class AudioFace:
     @property
     def width(self) -> int:
         """Pixels across; even."""
-        return self._renderer.width
+        return self._size[0]
 
     @property
     def height(self) -> int:
         """Pixels down; even."""
-        return self._renderer.height
+        return self._size[1]
 
     @property
     def latency(self) -> float:
         """Seconds by which sound must wait for its pictures; fixed."""
-        return self._renderer.latency
+        return self._latency
 
     def say(self, pcm: Pcm16, at: float) -> None:
         """Sound (``SPEECH_RATE``) that will be heard from media time ``at`` (seconds) on."""
-        self._renderer.push(pcm, at)
+        if self._renderer:
+            self._renderer.push(pcm, at)
 
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
         """Takes mouth shapes as other faces do, and needs none: the sound says it all."""
@@ -70,13 +73,15 @@ class AudioFace:
 
     def cut(self, at: float) -> None:
         """The voice is silent from ``at`` on: nothing that was made for it is shown, the mouth closes now."""
-        self._renderer.clear()
+        if self._renderer:
+            self._renderer.clear()
         self._waiting.clear()
         self._cut = True
 
     def pose(self, at: float) -> AudioPose:
         """What is to be seen at media time ``at``; times that do not go back."""
-        self._waiting.extend(self._renderer.frames())
+        if self._renderer:
+            self._waiting.extend(self._renderer.frames())
         while self._waiting and self._waiting[0].at <= at + 1e-6:
             self._shown = self._waiting.popleft()
             self._cut = False
@@ -92,10 +97,14 @@ class AudioFace:
 
     def paint(self, pose: AudioPose, frame: Pixels) -> None:
         """Write a pose into ``frame``: I420, shape (height * 3 // 2, width). In a pool thread, one call at a time."""
-        self._renderer.paint(pose.at, pose.drawn, pose.share, frame)
+        renderer = self._renderer
+        if renderer:
+            renderer.paint(pose.at, pose.drawn, pose.share, frame)
 
     def close(self) -> None:
-        """Give everything back. Idempotent."""
-        self._renderer.close()
+        """Give everything back, whoever still holds the face; it stays as it was painted last. Idempotent."""
+        if self._renderer:
+            self._renderer.close()
+        self._renderer = None
         self._waiting.clear()
         self._shown = None

@@ -24,6 +24,7 @@ _LOOKS: Final = 3
 """Pictures from one in which a face is looked for to the next."""
 _STEADY: Final = 5
 """Pictures over which a face's place is averaged."""
+_VIDEOS: Final = (".mp4", ".webm", ".mov", ".mkv")
 _PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -77,6 +78,12 @@ def loop_of_file(path: Path, width: int, height: int) -> FaceLoop:
         raise NeuralError(f"{path}: no face is seen in it; it must look into the camera")
     planes = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8) for picture in fitted]
     return FaceLoop(np.stack(planes), _steadied(found, len(fitted)))
+
+
+def source_beside(package: Path) -> Path | None:
+    """The photograph or video that an avatar brings in place of its puppet: ``neural.mp4`` (or the like) beside it."""
+    names = [f"neural{suffix}" for suffix in (*_VIDEOS, *_PICTURES)]
+    return next((path for name in names if (path := package.parent / name).is_file()), None)
 
 
 def _place_in(package: AvatarPackage, width: int, height: int) -> Place:

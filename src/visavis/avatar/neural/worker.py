@@ -12,6 +12,8 @@ from visavis.avatar.neural.ports import MOUTH_RATE, MouthEngine, Passage, S
 
 _GATHER: Final = 0.006
 """Seconds for which a batch that is not full waits for other sessions' passages."""
+_LEARNING: Final = 0.25
+"""How much the latest batch counts in what a batch is thought to take."""
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +22,8 @@ class MouthWorker(Generic[S]):
     """Passages wait in the order of their ``due``; each batch takes the most urgent ones, of whatever session.
 
     ``batch``: most mouths at once. Holds at most ``limit`` passages: one more drops the least urgent. A passage whose
-    time is past is dropped when its turn comes. What is dropped is counted; its mouths are never delivered.
+    time will be past when it is drawn (batches take as long as they lately took) is dropped when its turn comes: of
+    too much work, a part is in time, and not all of it late. What is dropped is counted, and never delivered.
     ``clock``: seconds, in which passages are due.
     """
 
@@ -42,6 +45,7 @@ class MouthWorker(Generic[S]):
         self._closed = False
         self._failing = False
         self._drawing = 0
+        self._pace = 0.0
         self.batches = 0
         """Times that the network ran."""
         self.drawn = 0
@@ -108,12 +112,12 @@ class MouthWorker(Generic[S]):
         return sum(passage.count for passage in self._waiting)
 
     def _take(self) -> list[Passage[S]]:
-        now = self.clock()
+        ready = self.clock() + self._pace
         batch: list[Passage[S]] = []
         room = self._batch
         taken = 0
         for passage in self._waiting:
-            if passage.due + (passage.count - 1) / MOUTH_RATE < now:
+            if passage.due + (passage.count - 1) / MOUTH_RATE < ready:
                 self.late += passage.count
             elif passage.count <= room:
                 batch.append(passage)
@@ -123,10 +127,14 @@ class MouthWorker(Generic[S]):
             taken += 1
         del self._waiting[:taken]
         self._drawing = self._batch - room
+        if not batch:
+            # Else a network that was slow once would never be tried again.
+            self._pace *= 1 - _LEARNING
         return batch
 
     def _draw(self, passages: list[Passage[S]]) -> None:
         count = sum(passage.count for passage in passages)
+        begun = self.clock()
         try:
             mouths = self._engine.draw(passages)
         except Exception:
@@ -137,7 +145,7 @@ class MouthWorker(Generic[S]):
             self.failed += count
             return
         self._failing = False
-        self._drawing = 0
+        self._pace += (self.clock() - begun - self._pace) * _LEARNING
         self.batches += 1
         self.drawn += count
         start = 0
