@@ -156,6 +156,34 @@ def test_a_question_typed_before_the_greeting_is_answered_instead_of_it() -> Non
     assert theatre.model.requests[0].messages[-1].text == "Who are you?"
 
 
+def test_a_question_typed_before_the_first_word_of_the_greeting_sounds_is_answered_after_it() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.begin()
+        theatre.conversation.add_message("Who are you?")
+        theatre.conversation.respond()
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act, Role(greeting="Welcome.")))
+    assert [event.text for event in theatre.of(AnswerDone)] == ["Welcome.", "I see."]
+    said = [(message.role, message.text) for message in theatre.model.requests[0].messages]
+    assert said == [("assistant", "Welcome."), ("user", "Who are you?")]
+
+
+def test_an_answer_that_was_never_heard_leaves_nothing_behind() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.begin()
+        theatre.model.script.append([2.0, "Too late."])
+        theatre.conversation.send_text("One.")
+        await asyncio.sleep(1)
+        theatre.conversation.send_text("Two.")
+        assert [message.text for message in theatre.conversation.snapshot().items] == ["One.", "Two."]
+        await asyncio.sleep(5)
+
+    theatre = run_virtual(perform(act))
+    said = [(message.role, message.text) for message in theatre.model.requests[-1].messages]
+    assert said == [("user", "One."), ("user", "Two.")]
+
+
 def test_remembered_texts_and_a_wish_to_be_greeted_are_met_by_the_greeting() -> None:
     async def act(theatre: Theatre) -> None:
         theatre.conversation.add_message("I was here before.")

@@ -339,6 +339,7 @@ class Conversation:
         self._wanted = False
         self._rest = _Rest()
         self._response = response
+        self._history.begin(response.id)
         self._answering = self._tasks.spawn(self._perform(response, work))
         self._on_change()
 

@@ -14,6 +14,11 @@ class _Item:
     message: ChatMessage
     response_id: str = ""
 
+    @property
+    def blank(self) -> bool:
+        """Whether it only keeps the place of a response of which nothing was heard."""
+        return bool(self.response_id) and not self.message.text and not self.message.tool_calls
+
 
 class History:
     """Both sides' items in order, bounded: beyond ``limit`` items the oldest are forgotten.
@@ -54,10 +59,18 @@ class History:
         self._append(_Item(ChatMessage("assistant", text)))
         self._on_change()
 
+    def begin(self, response_id: str) -> None:
+        """A response begins, and all before it are over.
+
+        Its words will stand here: what the user adds before they sound comes after them, as it is not answered by them.
+        """
+        self._items = [item for item in self._items if not item.blank]
+        self._append(_Item(ChatMessage("assistant"), response_id))
+
     def heard(self, response_id: str, words: str) -> None:
         """More words of a response have sounded. So an answer that was cut off ends with the last word heard.
 
-        They stand before the response's own tool calls, however late they sound.
+        They stand where it began, and before the response's own tool calls, however late they sound.
         """
         for index, item in enumerate(self._items):
             if item.response_id != response_id:
@@ -92,6 +105,8 @@ class History:
         """The prompt and all items; each tool call is followed by its result, or by ``NO_RESULT``."""
         found: list[ChatMessage] = [ChatMessage("system", prompt)] if prompt else []
         for item in self._items:
+            if item.blank:
+                continue
             found.append(item.message)
             found.extend(
                 ChatMessage("tool", self._results.get(call.call_id, NO_RESULT), call_id=call.call_id)
@@ -102,6 +117,8 @@ class History:
     def items(self) -> Iterator[ChatMessage]:
         """All items; each tool call is followed by its result, where there is one."""
         for item in self._items:
+            if item.blank:
+                continue
             yield item.message
             for call in item.message.tool_calls:
                 if call.call_id in self._results:
