@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from visavis.config import LicenseSettings, ServerSettings, Settings, SettingsError, cores, is_loopback
+from visavis.config import LicenseSettings, ServerSettings, Settings
 from visavis.config_loading import Flag, load_settings, settings_fields, variable_name
+from visavis.config_values import SettingsError, cores, is_loopback
 
 
 def problems(config: Path | None = None, flags: list[Flag] | None = None, **environ: str) -> tuple[str, ...]:

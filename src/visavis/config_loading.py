@@ -18,7 +18,8 @@ from typing import Any, Union, cast, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from visavis.config import Settings, SettingsError
+from visavis.config import Settings
+from visavis.config_values import SettingsError
 
 PREFIX = "VISAVIS_"
 CONFIG_VARIABLE = "VISAVIS_CONFIG"

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from visavis.avatar.catalogue import Avatar
 from visavis.closing import close_part
-from visavis.config import Settings, SettingsError
+from visavis.config import Settings
+from visavis.config_values import SettingsError
 from visavis.conversation.parts import Parts, Role
 from visavis.language.brain import PersonaBrain
 from visavis.language.chat_completions import ChatCompletions, ChatTimeouts

@@ -19,7 +19,8 @@ from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.closing import close_part
-from visavis.config import Settings, SettingsError
+from visavis.config import Settings
+from visavis.config_values import SettingsError
 from visavis.conversation.listening import ListeningSettings
 from visavis.conversation.parts import ConversationSettings
 from visavis.media.encoder import VideoCodec

@@ -9,7 +9,8 @@ from aioice import stun
 
 from visavis.cli import network_checks, system_checks
 from visavis.cli.findings import Finding, Level
-from visavis.config import Settings, cores
+from visavis.config import Settings
+from visavis.config_values import cores
 
 
 def settings(**sections: object) -> Settings:

@@ -14,7 +14,8 @@ PROGRAM = """
 import asyncio
 from contextlib import asynccontextmanager
 from fastapi import FastAPI, WebSocket
-from visavis.config import Settings, SettingsError
+from visavis.config import Settings
+from visavis.config_values import SettingsError
 
 def create_app(settings):
     @asynccontextmanager

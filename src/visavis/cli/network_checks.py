@@ -12,7 +12,8 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 from numpy.typing import NDArray
 
 from visavis.cli.findings import Finding, bad, ok, warn
-from visavis.config import IceServerSettings, Settings, is_loopback
+from visavis.config import IceServerSettings, Settings
+from visavis.config_values import is_loopback
 from visavis.media.clock import MediaClock
 from visavis.media.peer import Peer, PeerError
 from visavis.media.playout import Playout

@@ -14,7 +14,8 @@ from visavis.avatar.files import PackageError
 from visavis.avatar.persona import AVATAR_FILE, PersonaError, read_avatar_file
 from visavis.cli.common import leaves
 from visavis.cli.findings import Finding, bad, ok, warn
-from visavis.config import Settings, SettingsError
+from visavis.config import Settings
+from visavis.config_values import SettingsError
 from visavis.language.knowledge import KnowledgeError
 from visavis.language.ports import ChatError, ChatMessage, ChatModel, ChatRequest, TextDelta
 from visavis.providers import Providers

@@ -16,7 +16,8 @@ import typer
 import uvicorn
 
 from visavis.cli.common import fail, settings_errors
-from visavis.config import Settings, is_wildcard
+from visavis.config import Settings
+from visavis.config_values import is_wildcard
 from visavis.server import create_app, navtalk_settings
 from visavis.wire.navtalk.settings import uvicorn_options
 from visavis.wire.redaction import redact_logs

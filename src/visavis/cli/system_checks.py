@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from visavis.cli.findings import Finding, bad, ok, warn
-from visavis.config import Settings, cores, is_loopback
+from visavis.config import Settings
+from visavis.config_values import cores, is_loopback
 from visavis.media.encoder import AUDIO_PACKET, OpusEncoder, VideoCodec, open_video
 from visavis.speech.ports import SPEECH_RATE
 
