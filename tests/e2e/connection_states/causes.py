@@ -176,6 +176,13 @@ INSECURE = _error(
     Teller.CLIENT,
     clients=(JAVASCRIPT,),
 )
+NO_SOUND_LIBRARY = _error(
+    "notSupported",
+    "The app wants the microphone, and the library for sound devices is not there.",
+    "not_supported",
+    Teller.CLIENT,
+    clients=(PYTHON,),
+)
 MEDIA_BLOCKED = _error(
     "mediaStreamFailed", "No packet of picture and sound comes through; the server gives up first.", "media_failed"
 )
