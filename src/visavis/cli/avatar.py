@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from visavis.cli.avatar_photo import from_photo
 from visavis.cli.common import ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from visavis.config import Settings
 
 avatar_app = typer.Typer(name="avatar", help="Avatars: who can be called.", no_args_is_help=True)
+avatar_app.command("from-photo")(from_photo)
 
 
 @avatar_app.command("list")

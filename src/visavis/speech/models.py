@@ -160,12 +160,21 @@ KNOWN: Final[tuple[Model, ...]] = (
     ),
     WheelModel(
         name="face-landmarks",
-        about="finds the parts of a face in a picture, to make an avatar of it (36 MB)",
+        about="finds the parts of a face in a photo, to make an avatar of it (36 MB to fetch, 4 MB to keep)",
         licence="Apache-2.0",
         wheel="mediapipe==0.10.21",
         members={
+            "mediapipe/modules/face_detection/face_detection_short_range.tflite": (
+                "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
+            ),
             "mediapipe/modules/face_landmark/face_landmark.tflite": (
                 "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
+            ),
+            "mediapipe/modules/iris_landmark/iris_landmark.tflite": (
+                "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f"
+            ),
+            "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite": (
+                "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c"
             ),
         },
         licence_member="mediapipe-0.10.21.dist-info/LICENSE",
@@ -242,7 +251,11 @@ class ModelStore:
         Raises ``ModelError`` for a name that no model has.
         """
         wanted = model(name)
-        path = self._folder(wanted) / wanted.main
+        folder = self._folder(wanted)
+        # An older release may have kept fewer files.
+        if isinstance(wanted, WheelModel) and not all((folder / _file_name(m)).exists() for m in wanted.members):
+            return None
+        path = folder / wanted.main
         return path if path.exists() else None
 
     def states(self) -> list[ModelState]:

@@ -1,0 +1,78 @@
+"""Writing a photo avatar as a folder that the catalogue reads: persona, face, pictures, consent."""
+
+import json
+import re
+import shutil
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from visavis.avatar.package import Pixels, save_package
+from visavis.avatar.persona import AVATAR_FILE
+from visavis.avatar.photo.consent import Consent
+from visavis.avatar.photo.importer import PhotoAvatar
+from visavis.avatar.preview import poster
+
+MATTE_FILE: Final = "matte.png"
+PLATE_FILE: Final = "plate.webp"
+_THUMBNAIL: Final = 256
+
+
+def avatar_id(name: str) -> str:
+    """The folder's name for an avatar's name: "Ána María" → "ana-maria". Never empty."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64].strip("-") or "avatar"
+
+
+def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, language: str = "en") -> None:
+    """Write the avatar as ``folder``, which must not exist, in one step. Blocks.
+
+    ``avatar.toml`` (a default persona), ``face/`` (the package with ``consent.json``, the person's matte and the
+    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # The name begins with a dot: who watches the avatars' folder does not take it for one.
+    staging = Path(tempfile.mkdtemp(prefix=".photo-", dir=folder.parent))
+    try:
+        face = staging / "face"
+        save_package(avatar.package, face)
+        consent.write(face)
+        _write(face / MATTE_FILE, avatar.matte, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        _write(face / PLATE_FILE, avatar.plate, [cv2.IMWRITE_WEBP_QUALITY, 92])
+        portrait = poster(avatar.package)
+        _write(staging / "poster.jpg", portrait, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        size = (_THUMBNAIL, _THUMBNAIL)
+        small = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), np.uint8)
+        _write(staging / "thumbnail.jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        (staging / AVATAR_FILE).write_text(_persona(avatar.package.manifest.name, language), encoding="utf-8")
+        staging.chmod(0o755)
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _persona(name: str, language: str) -> str:
+    """A TOML string's escapes are JSON's."""
+    lines = {
+        "name": name,
+        "language": language,
+        "greeting": f"Hello! I am {name}, an AI avatar. What would you like to talk about?",
+        "prompt": (
+            f"You are {name}, an AI avatar who talks with visitors face to face. You are friendly and brief: "
+            "one to three sentences an answer, as in speech. If you are asked, say that you are an AI avatar made "
+            "from a photo, not the person shown."
+        ),
+    }
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
+
+
+def _write(path: Path, picture: Pixels, options: list[int]) -> None:
+    if not cv2.imwrite(str(path), picture, options):
+        raise OSError(f"{path} cannot be written")
