@@ -8,7 +8,7 @@ from tests.conversation.theatre import Theatre, perform
 from tests.virtual_time import run_virtual
 from visavis.conversation.events import ToolRequested
 from visavis.conversation.history import NO_RESULT
-from visavis.conversation.parts import Role
+from visavis.conversation.parts import ConversationSettings, Role
 from visavis.conversation.snapshot import PICTURE_SHOWN, Snapshot, keep
 from visavis.conversation.snapshot_json import dump, load
 from visavis.language.ports import ChatMessage, Image, Tool, ToolCall
@@ -291,3 +291,31 @@ def test_variables_are_bounded() -> None:
     kept = run_virtual(perform(act)).changes[-1].variables
     assert len(kept) == 64
     assert kept["v99"] == 99
+
+
+def test_what_variables_make_of_a_prompt_is_bounded() -> None:
+    async def act(theatre: Theatre) -> None:
+        theatre.conversation.begin()
+        theatre.conversation.set_variables({"long": "x" * 4096})
+        theatre.conversation.configure(prompt="{{long}}" * 10_000)
+        theatre.conversation.send_text("Hi.")
+        await asyncio.sleep(2)
+
+    prompt = run_virtual(perform(act)).model.requests[0].messages[0].text
+    assert prompt == "x" * 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("tools", "taken"), [([Tool(f"t{n}") for n in range(200)], 128), ([Tool("t", "d" * 300_000)], 0)]
+)
+def test_tools_are_bounded_however_they_come(tools: list[Tool], taken: int) -> None:
+    async def act(theatre: Theatre) -> None:
+        for tool in tools:
+            theatre.conversation.configure(tools=[tool], extend_tools=True)
+        theatre.conversation.begin()
+        theatre.conversation.send_text("Hi.")
+        await asyncio.sleep(2)
+
+    theatre = run_virtual(perform(act, settings=ConversationSettings(model_may_end=False)))
+    assert theatre.changes[-1].tools == tuple(tools[:taken])
+    assert theatre.model.requests[0].tools == tuple(tools[:taken])

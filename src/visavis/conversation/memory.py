@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
+
+import structlog
 
 from visavis.conversation.history import History
 from visavis.conversation.parts import Role
 from visavis.conversation.snapshot import Snapshot, Variable, keep
 from visavis.conversation.variables import Variables
 from visavis.language.ports import ChatMessage, Tool
+from visavis.language.tool_size import characters
+
+log = structlog.get_logger(__name__)
+
+_TOOLS: Final = 128
+_TOOL_CHARACTERS: Final = 256 * 1024
 
 
 class Memory:
@@ -59,14 +68,17 @@ class Memory:
     def configure(
         self, *, voice: str | None, prompt: str | None, tools: Sequence[Tool] | None, extend_tools: bool
     ) -> None:
-        """Change the role; what is None stays."""
+        """Change the role; what is None stays.
+
+        Of the tools, the first 128 with 256 Ki characters in all are taken; what exceeds is dropped and logged.
+        """
         if voice is not None:
             self._voice = voice
         if prompt is not None:
             self._prompt = prompt
         if tools is not None:
             named = {tool.name: tool for tool in (*(self.role.tools if extend_tools else ()), *tools)}
-            self._tools = tuple(named.values())
+            self._tools = _bounded(tuple(named.values()))
         self._on_change()
 
     def set_variables(self, values: Mapping[str, Variable | None]) -> None:
@@ -85,3 +97,15 @@ class Memory:
             greeted=self._greeted,
             owed=owed,
         )
+
+
+def _bounded(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    room, taken = _TOOL_CHARACTERS, 0
+    for tool in tools[:_TOOLS]:
+        room -= characters(tool)
+        if room < 0:
+            break
+        taken += 1
+    if taken < len(tools):
+        log.warning("a session has too many tools, or too long ones", taken=taken, given=len(tools))
+    return tools[:taken]

@@ -11,6 +11,8 @@ from visavis.conversation.snapshot import Variable
 log = structlog.get_logger(__name__)
 
 _MOST: Final = 64
+_LONGEST: Final = 256 * 1024
+"""Characters that values may add to a text: each may stand in many places."""
 _PLACE: Final = re.compile(r"(?P<space>[ \t]?)\{\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
@@ -39,10 +41,18 @@ class Variables:
         """``text`` with every ``{{name}}`` replaced by its value, or by nothing where there is none.
 
         With nothing goes the blank before it: "Hello {{name}}!" is then "Hello!". Values are not filled themselves.
+        They add 256 Ki characters at most: places behind those are filled with nothing.
         """
-        return _PLACE.sub(self._value, text)
+        room = _LONGEST
 
-    def _value(self, place: re.Match[str]) -> str:
-        value = self._values.get(place["name"], "")
-        said = str(value).lower() if isinstance(value, bool) else str(value)
-        return f"{place['space']}{said}" if said else ""
+        def value(place: re.Match[str]) -> str:
+            nonlocal room
+            said = self._said(place["name"])
+            room -= len(said)
+            return f"{place['space']}{said}" if said and room >= 0 else ""
+
+        return _PLACE.sub(value, text)
+
+    def _said(self, name: str) -> str:
+        value = self._values.get(name, "")
+        return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,18 +4,29 @@ from collections import deque
 
 import structlog
 
-from visavis.session.commands import AddMessage, AppendAudio, Command, SendImage
+from visavis.language.tool_size import characters
+from visavis.session.commands import (
+    AcceptAnswer,
+    AcceptOffer,
+    AddMessage,
+    AppendAudio,
+    Command,
+    Configure,
+    SendImage,
+    SendText,
+    ToolResult,
+)
 from visavis.speech.ports import SPEECH_RATE
 
 log = structlog.get_logger(__name__)
 
 _COMMANDS = 256
 _BYTES = 8 * 1024 * 1024 + 40 * 2 * SPEECH_RATE
-"""Of sound and pictures together: a few photographs and 40 s of sound."""
+"""Of sound, pictures and text together: a few photographs and 40 s of sound."""
 
 
 class EarlyCommands:
-    """Keeps them in order, bounded: at most 256 of them, with 10 MB of sound and pictures. What exceeds is dropped."""
+    """Keeps them in order: at most 256 of them, with 10 MB of sound, pictures and text. What exceeds is dropped."""
 
     def __init__(self) -> None:
         self._commands: deque[Command] = deque()
@@ -36,12 +47,17 @@ class EarlyCommands:
 
 
 def _weight(command: Command) -> int:
+    """About how many bytes it holds."""
     match command:
         case AppendAudio(pcm):
             return len(pcm)
         case SendImage(image):
             return len(image.data)
-        case AddMessage(images=images):
-            return sum(len(image.data) for image in images)
+        case AddMessage(text, images=images):
+            return len(text) + sum(len(image.data) for image in images)
+        case SendText(text) | ToolResult(output=text) | AcceptAnswer(text) | AcceptOffer(text):
+            return len(text)
+        case Configure(_, prompt, tools):
+            return len(prompt or "") + sum(map(characters, tools or ()))
         case _:
             return 0

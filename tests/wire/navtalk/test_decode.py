@@ -409,6 +409,18 @@ def test_a_broken_tool_does_not_take_the_others_with_it() -> None:
     assert decoded.flaws == (BadKind.BAD_TOOL,) * 4
 
 
+def test_a_tool_is_no_larger_than_a_model_can_be_asked_with_every_time() -> None:
+    tools = [
+        {"name": "large", "parameters": {"type": "object", "properties": {"x": {"description": "d" * 70_000}}}},
+        {"name": "long", "description": "d" * 60_000},
+    ]
+    decoded = decode(json.dumps({"type": "realtime.input_function_call", "content": tools}))
+    assert decoded.flaws == (BadKind.BAD_TOOL,)
+    (command,) = decoded.commands
+    assert isinstance(command, Configure)
+    assert [tool.name for tool in command.tools or ()] == ["long"]
+
+
 @pytest.mark.parametrize(
     "bad",
     [

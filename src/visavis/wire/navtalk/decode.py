@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from visavis.conversation.snapshot import Variable
 from visavis.language.ports import Image, Tool
+from visavis.language.tool_size import characters
 from visavis.session.commands import (
     AcceptAnswer,
     AcceptOffer,
@@ -61,6 +62,9 @@ UNKNOWN: Final = "unknown"
 
 MAX_IMAGES: Final = 4
 """Pictures taken from one message."""
+
+MAX_TOOL: Final = 64 * 1024
+"""Characters of one tool's definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +185,15 @@ def _tools(definitions: tuple[Any, ...], flaws: list[BadKind]) -> tuple[Tool, ..
     tools: list[Tool] = []
     for definition in definitions:
         try:
-            tool = ToolDefinition.model_validate(definition)
+            given = ToolDefinition.model_validate(definition)
         except (ValidationError, BadMessage):
             flaws.append(BadKind.BAD_TOOL)
+            continue
+        tool = Tool(given.name, given.description or "", given.parameters)
+        if characters(tool) > MAX_TOOL:
+            flaws.append(BadKind.BAD_TOOL)
         else:
-            tools.append(Tool(tool.name, tool.description or "", tool.parameters))
+            tools.append(tool)
     return tuple(tools)
 
 
