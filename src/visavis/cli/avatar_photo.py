@@ -35,6 +35,7 @@ def from_photo(
     'visavis models pull face-landmarks' fetches what finds the face by itself. Without it, a file of points is
     written that has to be corrected by hand and given with --points.
     """
+    from visavis.avatar.persona import PersonaError
     from visavis.avatar.photo.consent import Consent
     from visavis.avatar.photo.errors import PhotoError, PointsNeeded
     from visavis.avatar.photo.folder import avatar_id, save_photo_avatar
@@ -60,8 +61,12 @@ def from_photo(
         )
     except PhotoError as error:
         fail(f"{photo}: {error}")
+    except ValueError as error:
+        fail(f"--name: {error}", EXIT_SETTINGS)
     try:
         save_photo_avatar(avatar, folder, given, language=language)
+    except PersonaError:
+        fail(f"--language: {language!r} is not a language tag, such as en or pt-BR", EXIT_SETTINGS)
     except OSError as error:
         fail(f"{folder} could not be written: {error.strerror or error}")
     for warning in avatar.warnings:

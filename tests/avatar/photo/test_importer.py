@@ -15,6 +15,7 @@ from visavis.avatar.animation.visemes import SHAPES, shape
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels, load_package
+from visavis.avatar.persona import PersonaError
 from visavis.avatar.photo.consent import Consent
 from visavis.avatar.photo.errors import (
     Covered,
@@ -275,3 +276,15 @@ def test_smile_widens_the_mouth(avatar: PhotoAvatar) -> None:
         move = np.asarray(fields.main, np.float64)[manifest.shapes.index(name), int(y / step), int(x / step)]
         assert sign * move[0] > 5
         assert move[1] < -8
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101])
+def test_a_name_has_a_length(portrait: Pixels, name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        import_photo(encoded(portrait), name=name, points=POINTS)
+
+
+def test_a_language_that_is_none_is_not_kept(avatar: PhotoAvatar, tmp_path: Path) -> None:
+    with pytest.raises(PersonaError, match="language"):
+        save_photo_avatar(avatar, tmp_path / "ana", Consent.now("Yes."), language="klingon!")
+    assert list(tmp_path.iterdir()) == []

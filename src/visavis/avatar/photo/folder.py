@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.package import Pixels, save_package
-from visavis.avatar.persona import AVATAR_FILE
+from visavis.avatar.persona import AVATAR_FILE, read_avatar_file
 from visavis.avatar.photo.consent import Consent
 from visavis.avatar.photo.importer import PhotoAvatar
 from visavis.avatar.preview import poster
@@ -32,7 +32,8 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, la
     """Write the avatar as ``folder``, which must not exist, in one step. Blocks.
 
     ``avatar.toml`` (a default persona), ``face/`` (the package with ``consent.json``, the person's matte and the
-    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``.
+    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``, and ``PersonaError`` when
+    ``language`` is no BCP 47 tag.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} is there already")
@@ -51,6 +52,8 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, la
         small = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), np.uint8)
         _write(staging / "thumbnail.jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
         (staging / AVATAR_FILE).write_text(_persona(avatar.package.manifest.name, language), encoding="utf-8")
+        # What cannot be read again must not be kept.
+        read_avatar_file(staging / AVATAR_FILE)
         staging.chmod(0o755)
         staging.rename(folder)
     except BaseException:

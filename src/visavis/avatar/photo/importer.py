@@ -23,6 +23,8 @@ from visavis.avatar.photo.table import load_table
 Progress = Callable[[float, str], None]
 """Told how much is done, 0–1, and what comes next. What it raises ends the import."""
 
+MAX_NAME: Final = 100
+"""Longest name of an avatar, as the package's manifest takes it."""
 _LENDER: Final = EMBEDDED / "vera" / "face"
 """Whose teeth, tongue and shadows are adapted."""
 
@@ -54,8 +56,10 @@ def import_photo(
     """An avatar of the one person in a photograph (JPEG, PNG or WebP). Blocks for some seconds; any thread.
 
     ``points``: places by hand (see ``PointsNeeded``); they correct what the networks find, and are needed without
-    them. Raises ``PhotoError``.
+    them. Raises ``PhotoError``, and ``ValueError`` for a name that is empty or too long.
     """
+    if not 1 <= len(name) <= MAX_NAME:
+        raise ValueError(f"the name must have 1 to {MAX_NAME} characters")
     tell = progress if progress is not None else _silent
     tell(0.0, "reading the photo")
     photo = decode(data)
