@@ -32,8 +32,8 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, la
     """Write the avatar as ``folder``, which must not exist, in one step. Blocks.
 
     ``avatar.toml`` (a default persona), ``face/`` (the package with ``consent.json``, the person's matte and the
-    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``, and ``PersonaError`` when
-    ``language`` is no BCP 47 tag.
+    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``,
+    and ``PersonaError`` when ``language`` is no BCP 47 tag.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} is there already")
