@@ -6,15 +6,31 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.session.house import PERSISTENT, Guest, House, MemoryArchive, nothing_left
+from tests.session.house import PERSISTENT, Guest, House, MemoryArchive, MemorySaved, nothing_left
 from visavis.conversation.events import AnswerDone
 from visavis.session.commands import AddMessage, SendText, SetVariables
 from visavis.session.events import Created, Ending, Ready, Refusal, RefusalKind, Restored, SessionState
 from visavis.session.keeping import Windows, hash_of
 from visavis.session.license import License
+from visavis.session.records import StoreError
+from visavis.session.saved import SavedSession
+from visavis.session.timers import Timers
 from visavis.session.tokens import TokenRequest
 
 CONNECTED = SessionState.CONNECTED
+
+
+class DeafArchive(MemoryArchive):
+    """One that can be written, and not read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = UnreadableSaved()
+
+
+class UnreadableSaved(MemorySaved):
+    async def find(self, key_hash: str) -> SavedSession | None:
+        raise StoreError("the disk is gone")
 
 
 async def talk(house: House, **options: object) -> Guest:
@@ -110,6 +126,61 @@ async def test_two_windows_at_once(pool: ThreadPoolExecutor) -> None:
         assert words(guests[-1]) == ["I have a cat.", "You have a cat."]
         await guests[-1].leave()
         assert house.slots.taken == house.desk.sessions == 0
+
+
+async def test_what_runs_is_come_back_to_without_the_store(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        archive = DeafArchive()
+        house = House(pool, slots=1, archive=archive, licenses=[License("key"), License("other")], **PERSISTENT)
+        first = await talk(house)
+        key = first.session.resume_key
+        with pytest.raises(Refusal) as refused:
+            await house.admit(license="other", resumable=True, resume=key)
+        assert refused.value.kind is RefusalKind.NO_SESSION_TO_RESUME
+        second = Guest(await house.admit(resumable=True, resume=key)).arrive()
+        assert (await first.gone()).ending is Ending.REPLACED
+        await second.until_state(CONNECTED)
+        assert words(second) == ["I have a cat.", "You have a cat."]
+        await second.leave()
+        with pytest.raises(Refusal) as refused:
+            await house.admit(resumable=True, resume=key)
+        assert refused.value.kind is RefusalKind.BACKEND_ERROR
+        assert house.slots.taken == house.desk.sessions == 0
+
+
+async def test_who_comes_back_while_the_session_is_just_ending_finds_its_slot(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool, slots=1, licenses=[License("key", max_sessions=1)], **PERSISTENT)
+        first = await talk(house)
+        leaving = asyncio.create_task(first.session.leave(lost=True))
+        await asyncio.sleep(0)
+        # It is ending, and has not come to give its slot back.
+        assert first.session.over
+        assert house.slots.taken == 1
+        second = Guest(await house.admit(resumable=True, resume=first.session.resume_key)).arrive()
+        await second.until_state(CONNECTED)
+        await leaving
+        assert house.slots.taken == 1
+        assert words(second) == ["I have a cat.", "You have a cat."]
+        await second.leave()
+        assert house.slots.taken == house.desk.sessions == 0
+
+
+async def test_coming_back_gives_no_more_time_with_the_slot(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        limit = 4.0
+        house = House(pool, Timers(max_duration=limit), slots=1, **PERSISTENT)
+        first = Guest(await house.admit(resumable=True)).arrive()
+        await first.until_state(CONNECTED)
+        await asyncio.sleep(1.0)
+        second = Guest(await house.admit(resumable=True, resume=first.session.resume_key)).arrive()
+        assert 1.0 <= second.session.connected_for < limit
+        assert (await second.gone()).ending is Ending.SESSION_TIMEOUT
+        # Who takes a slot of its own has all of it.
+        third = Guest(await house.admit(resumable=True, resume=first.session.resume_key)).arrive()
+        await third.until_state(CONNECTED)
+        assert third.session.connected_for < limit
+        await third.leave()
 
 
 async def test_a_place_in_the_queue_is_taken_over_too(pool: ThreadPoolExecutor) -> None:
@@ -250,3 +321,13 @@ async def test_a_return_that_finds_no_slot_loses_nothing(pool: ThreadPoolExecuto
         await back.until_state(CONNECTED)
         assert words(back) == ["I have a cat.", "You have a cat."]
         await back.leave()
+
+
+async def test_what_a_client_says_of_itself_is_recorded_within_bounds(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool)
+        session = await house.admit(model="m" * 60_000, origin="https://" + "o" * 60_000)
+        await session.leave()
+        record = house.archive.records.all[session.id]
+        assert record.model == "m" * 256
+        assert len(record.origin) == 256

@@ -16,7 +16,9 @@ from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.conversation.conversation import Conversation
+from visavis.conversation.events import AnswerAudioDone
 from visavis.conversation.parts import Parts
+from visavis.language.ports import ToolCall
 from visavis.media.peer import Peer
 from visavis.session.commands import AcceptAnswer, AddCandidate, AppendAudio, Respond, SendText
 from visavis.session.events import Created, Ended, Ending, Offered, Ready, Refusal, RefusalKind
@@ -168,6 +170,20 @@ async def test_an_idle_call_ends(pool: ThreadPoolExecutor) -> None:
         async with asyncio.timeout(15):
             await guest.follow()
         assert guest.events[-1].ending is Ending.SESSION_TIMEOUT
+
+
+async def test_a_goodbye_is_heard_to_its_end_at_the_visitors_side(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool)
+        guest = Guest(await house.admit()).arrive()
+        await guest.until(Ready)
+        house.model.script.append(["Goodbye.", ToolCall("call_1", "end_conversation", "{}")])
+        await guest.session.handle(SendText("Bye."))
+        await guest.until(AnswerAudioDone)
+        sounded = asyncio.get_running_loop().time()
+        assert (await guest.gone()).ending is Ending.CONVERSATION_ENDED
+        # What has left the server is still on its way, and in the player's buffer.
+        assert asyncio.get_running_loop().time() - sounded > 0.3
 
 
 async def test_the_longest_call_ends(pool: ThreadPoolExecutor) -> None:

@@ -16,7 +16,7 @@ CALM = Timers(start=100, media=20, media_lost=10, max_duration=0, idle=0, idle_w
 class Call:
     """A watched session: when it was ended and when it was warned, in seconds from its admission."""
 
-    def __init__(self, timers: Timers, max_duration: float | None = None) -> None:
+    def __init__(self, timers: Timers, max_duration: float | None = None, spent: float = 0.0) -> None:
         self.media = asyncio.Event()
         self.quiet: float | None = 0.0
         self.ends: list[tuple[float, Ending, str]] = []
@@ -28,6 +28,7 @@ class Call:
             end=self._end,
             warn=lambda expiring: self.warnings.append((self.now, expiring)),
             max_duration=max_duration,
+            spent=spent,
         )
 
     @property
@@ -128,6 +129,22 @@ def test_the_longest_time_counts_from_connected_media(limit: float, own: float |
     call = watched(timers, lambda call: connect(call, 10), own)
     assert call.ended == ([(expected, Ending.SESSION_TIMEOUT)] if expected else [])
     assert call.warned == ([(expected - 30, 30)] if expected else [])
+
+
+def test_the_longest_time_is_that_of_all_connections_with_one_slot() -> None:
+    async def run() -> tuple[float, float]:
+        first = Call(Timers(max_duration=100, idle=0))
+        watching = asyncio.create_task(first.watch.run())
+        await connect(first, 10)
+        await asyncio.sleep(60)
+        watching.cancel()
+        second = Call(Timers(max_duration=100, idle=0), spent=first.watch.connected_for)
+        watching = asyncio.create_task(second.watch.run())
+        await connect(second, 5)
+        await watching
+        return second.ends[0][0], second.watch.connected_for
+
+    assert run_virtual(run()) == (pytest.approx(10 + 60 + 5 + 40), pytest.approx(100))
 
 
 def test_a_short_limit_is_told_at_its_half() -> None:

@@ -22,13 +22,15 @@ from visavis.session.rate import AttemptLimits
 from visavis.session.records import SessionRecord, SessionRecords, StoreError
 from visavis.session.saved import SavedSession, SavedSessions
 from visavis.session.session import Booking, Session
-from visavis.session.slots import Slots, Ticket
+from visavis.session.slots import Slots
 from visavis.session.studio import Programme
 
 log = structlog.get_logger(__name__)
 
 TRANSPARENCY = "transparency"
 """The model name that selects pass-through."""
+_LONGEST = 256
+"""Characters of what a client says of itself that go into its record."""
 
 
 class Library(Protocol):
@@ -58,7 +60,8 @@ class FrontDesk:
         self._kit = kit
         self._library = library
         self._role = role
-        self._sessions: dict[str, Session] = {}
+        self._kept: dict[str, Session] = {}
+        """The running sessions that can be come back to, by the hashes of their keys."""
         self._all: set[Session] = set()
         self._open = True
         self._empty = asyncio.Event()
@@ -146,17 +149,24 @@ class FrontDesk:
         return self._begin(request, grant, avatar, record, new_key() if request.resumable else None, notice=notice)
 
     async def _resume(self, request: CallRequest, grant: Grant, key: str) -> Session:
-        """Go on with an earlier session; one that still runs hands over its slot."""
-        saved, record = await self._look_up(key, grant)
-        avatar = self._kit.catalogue.get(saved.avatar_id)
+        """Go on with an earlier session. One that still runs here hands over its slot, and the store is not needed."""
+        running = self._kept.get(hash_of(key))
+        if running and not running.over:
+            return self._go_on(request, grant, key, running)
+        saved, record = await self._look_up(key)
         if not self._open:
             raise Refusal(RefusalKind.SHUTTING_DOWN, "The server is shutting down.")
-        if avatar is None or not grant.may_see(avatar.id):
-            raise Refusal(RefusalKind.NO_SESSION_TO_RESUME, "The avatar of the earlier conversation is not there.")
-        running = self._sessions.get(saved.session_id)
-        if running is None:
-            record = record or _record(request, grant, avatar, saved.session_id)
-            return self._begin(request, grant, avatar, resumed(record), key, restored=saved.snapshot)
+        # Another window may have come back meanwhile.
+        running = self._kept.get(hash_of(key))
+        if running:
+            return self._go_on(request, grant, key, running)
+        avatar = self._earlier(grant, saved.license_id, saved.avatar_id)
+        record = record or _record(request, grant, avatar, saved.session_id)
+        return self._begin(request, grant, avatar, resumed(record), key, restored=saved.snapshot)
+
+    def _go_on(self, request: CallRequest, grant: Grant, key: str, running: Session) -> Session:
+        """Go on with a session that has not been freed yet."""
+        avatar = self._earlier(grant, running.record.license_id, running.record.avatar_id)
         session = self._begin(
             request,
             grant,
@@ -164,12 +174,21 @@ class FrontDesk:
             resumed(running.record),
             key,
             restored=running.snapshot,
-            take=None if running.over else running.ticket.take_over,
+            held=None if running.ticket.spent else running,
         )
         running.hand_over()
         return session
 
-    async def _look_up(self, key: str, grant: Grant) -> tuple[SavedSession, SessionRecord | None]:
+    def _earlier(self, grant: Grant, license_id: str, avatar_id: str) -> Avatar:
+        """The avatar of an earlier session. Raises ``Refusal``: the session is not for who asks, or the avatar gone."""
+        if license_id != grant.license.id:
+            raise _nothing_kept()
+        avatar = self._kit.catalogue.get(avatar_id)
+        if avatar is None or not grant.may_see(avatar.id):
+            raise Refusal(RefusalKind.NO_SESSION_TO_RESUME, "The avatar of the earlier conversation is not there.")
+        return avatar
+
+    async def _look_up(self, key: str) -> tuple[SavedSession, SessionRecord | None]:
         """What is kept under a key. Raises ``Refusal``."""
         try:
             # What was changed last may not have been written yet.
@@ -179,8 +198,8 @@ class FrontDesk:
         except StoreError as error:
             log.error("an earlier session could not be read", error=str(error))
             raise Refusal(RefusalKind.BACKEND_ERROR, "The earlier conversation cannot be read now.") from None
-        if saved is None or saved.license_id != grant.license.id:
-            raise Refusal(RefusalKind.NO_SESSION_TO_RESUME, "The earlier conversation is not kept any more.")
+        if saved is None:
+            raise _nothing_kept()
         return saved, record
 
     def _begin(
@@ -193,8 +212,9 @@ class FrontDesk:
         *,
         notice: Notice | None = None,
         restored: Snapshot | None = None,
-        take: Callable[[Grant, Callable[[int], None]], Ticket] | None = None,
+        held: Session | None = None,
     ) -> Session:
+        """Make the session; ``held``: the one whose slot, or place in the queue, it takes over."""
         role = self._role(avatar)
         if request.voice:
             role = replace(role, voice=replace(role.voice, name=request.voice))
@@ -208,10 +228,12 @@ class FrontDesk:
             self._keeping(grant, avatar, record.id, key) if key else None,
             notice,
             grant.max_duration,
+            held.connected_for if held else 0.0,
         )
-        take = take or self._slots.join
+        take = held.ticket.take_over if held else self._slots.join
         session = Session(booking, kit, lambda moved: take(grant, moved), on_end=self._left)
-        self._sessions[session.id] = session
+        if session.resume_key:
+            self._kept[hash_of(session.resume_key)] = session
         self._all.add(session)
         self._empty.clear()
         log.info("session admitted", session=session.id, avatar=avatar.id, license_name=grant.license.name)
@@ -259,10 +281,14 @@ class FrontDesk:
 
     def _left(self, session: Session) -> None:
         self._all.discard(session)
-        if self._sessions.get(session.id) is session:
-            del self._sessions[session.id]
+        if session.resume_key and self._kept.get(hash_of(session.resume_key)) is session:
+            del self._kept[hash_of(session.resume_key)]
         if not self._all:
             self._empty.set()
+
+
+def _nothing_kept() -> Refusal:
+    return Refusal(RefusalKind.NO_SESSION_TO_RESUME, "The earlier conversation is not kept any more.")
 
 
 def _record(request: CallRequest, grant: Grant, avatar: Avatar, session_id: str) -> SessionRecord:
@@ -272,8 +298,8 @@ def _record(request: CallRequest, grant: Grant, avatar: Avatar, session_id: str)
         grant.license.id,
         datetime.now(UTC),
         license_name=grant.license.name,
-        model=request.model or "",
-        origin=request.origin or "",
+        model=(request.model or "")[:_LONGEST],
+        origin=(request.origin or "")[:_LONGEST],
     )
 
 

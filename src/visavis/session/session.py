@@ -14,10 +14,7 @@ from visavis.conversation.snapshot import Snapshot
 from visavis.log import bind_session
 from visavis.media.peer import PeerState
 from visavis.session.carrying import Visitor, carry_out
-from visavis.session.commands import (
-    Command,
-    KeepAlive,
-)
+from visavis.session.commands import Command, KeepAlive
 from visavis.session.control import ControlError, ControlWatch
 from visavis.session.dossier import Dossier
 from visavis.session.early import EarlyCommands
@@ -40,7 +37,6 @@ from visavis.session.records import SessionRecord
 from visavis.session.slots import Ticket, TicketSpent
 from visavis.session.studio import Listeners, Programme, Studio
 from visavis.session.timers import Watch
-from visavis.speech.ports import SPEECH_RATE
 from visavis.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -51,8 +47,8 @@ _HISTORY_SECONDS = 0.3
 """How long ``Ready`` waits for the client's answer, so that the history sent before it comes first."""
 _GREETING_SECONDS = 0.3
 """From connected media to the greeting: the first pictures have arrived by then."""
-_SOUND_BYTES = 2 * SPEECH_RATE // 5
-"""Pushed sound is handed on in pieces of 0.2 s, between which other sessions have their turn."""
+_LAST_WORD_SECONDS = 0.4
+"""From the last sound's leaving to its end at the visitor's ear: its way, and what players hold back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,8 @@ class Booking:
     notice: Notice | None = None
     max_duration: float | None = None
     """The visitor's own limit, in seconds."""
+    spent: float = 0.0
+    """Seconds for which its slot was connected to the visitor before."""
 
 
 class Session:
@@ -97,14 +95,14 @@ class Session:
         self._early: EarlyCommands | None = EarlyCommands()
         self._followed = False
         self._place = 0
-        timers = kit.timers
         self._watch = Watch(
-            timers,
+            kit.timers,
             self._media,
             quiet_since=self._quiet_since,
             end=self._end,
             warn=self._warn,
             max_duration=booking.max_duration,
+            spent=booking.spent,
         )
         self._ticket = take_ticket(self._moved)
 
@@ -142,6 +140,11 @@ class Session:
     def waiting(self) -> bool:
         """Whether it still waits for a slot."""
         return self._ticket.position > 0
+
+    @property
+    def connected_for(self) -> float:
+        """Seconds for which its slot has been connected to the visitor, by this connection and those before it."""
+        return self._watch.connected_for
 
     @property
     def over(self) -> bool:
@@ -315,6 +318,10 @@ class Session:
             self._booking.keeping.left(self._snapshot, ending, lost=self._lost)
 
     def _conversation_over(self) -> None:
+        self._tasks.spawn(self._hang_up())
+
+    async def _hang_up(self) -> None:
+        await asyncio.sleep(_LAST_WORD_SECONDS)
         self._end(Ending.CONVERSATION_ENDED, _MESSAGES[Ending.CONVERSATION_ENDED])
 
     def _control_seen(self, there: bool) -> None:

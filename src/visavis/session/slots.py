@@ -127,6 +127,11 @@ class Ticket:
         """0: it has a slot; from 1 on: its place in the queue. Without meaning once it is spent."""
         return self._place
 
+    @property
+    def spent(self) -> bool:
+        """Whether it was released, or another one has taken its place."""
+        return self._slots is None
+
     async def wait(self) -> None:
         """Return as soon as it has a slot. Raises ``TicketSpent`` when it is, or becomes, spent."""
         await self._decided.wait()

@@ -40,7 +40,7 @@ class Watch:
     To be made and run from admission on; what waits for a slot and for the avatar's parts is bounded by whoever waits
     (``Timers.queue``, ``Timers.prepare``). ``media`` is set when media has come up; ``quiet_since`` gives the loop time
     since when nobody has said anything, None while somebody does. ``max_duration`` is a limit of the visitor's own,
-    None for none; the shorter one counts.
+    None for none; the shorter one counts, less ``spent``: the seconds of those connections whose slot this one has now.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Watch:
         end: Callable[[Ending, str], None],
         warn: Callable[[Expiring], None],
         max_duration: float | None = None,
+        spent: float = 0.0,
     ) -> None:
         self._timers = timers
         self._media = media
@@ -60,6 +61,8 @@ class Watch:
         self._warn = warn
         limits = [limit for limit in (timers.max_duration or None, max_duration) if limit is not None]
         self._max_duration = min(limits, default=None)
+        self._spent = spent
+        self._connected_at: float | None = None
         self._alive = asyncio.get_running_loop().time()
         self._coming: asyncio.TimerHandle | None = None
         self._lost: asyncio.TimerHandle | None = None
@@ -68,9 +71,16 @@ class Watch:
         """Watch over the start, the duration and idleness, until cancelled or a limit is reached."""
         if not await self._started():
             return
+        self._connected_at = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as limits:
             limits.create_task(self._duration())
             limits.create_task(self._idleness())
+
+    @property
+    def connected_for(self) -> float:
+        """Seconds since media was connected first, with those that were spent before."""
+        at = self._connected_at
+        return self._spent + (asyncio.get_running_loop().time() - at if at is not None else 0.0)
 
     def offered(self) -> None:
         """The client has the offer: media has ``Timers.media`` seconds to come up."""
@@ -108,9 +118,9 @@ class Watch:
         return True
 
     async def _duration(self) -> None:
-        limit = self._max_duration
-        if limit is None:
+        if self._max_duration is None:
             return
+        limit = max(0.0, self._max_duration - self._spent)
         lead = self._lead(limit)
         await asyncio.sleep(limit - lead)
         if lead:
