@@ -231,6 +231,16 @@ class MediaSettings(Section):
 class AvatarSettings(Section):
     """Who can be called."""
 
+    renderer: Literal["puppet", "wav2lip", "musetalk"] = setting(
+        "puppet", "What draws the faces: the puppet, or a neural network of your own weights (docs/neural.md)."
+    )
+    network: FolderPath | None = setting(None, "Folder with the network's files.")
+    device: str = setting("cuda", "Where the network runs: cuda or cpu (wav2lip); cuda, cuda:1, mps or cpu (musetalk).")
+    network_batch: int = setting(16, "Most mouths that the network draws at once.", ge=8, le=128)
+    network_ms: int = setting(
+        120, "Milliseconds that the network is given for a mouth; sound waits for it.", ge=20, le=2000
+    )
+
     folder: FolderPath | None = setting(None, "Folder with your own avatar packages, besides the embedded ones.")
     default: str = setting("", "Avatar of the call page, by name or id; empty: the first of the catalogue.")
     provider_name: str = setting(

@@ -26,6 +26,7 @@ from visavis.conversation.parts import ConversationSettings
 from visavis.media.encoder import VideoCodec
 from visavis.media.ice import IceServer as PeerIceServer
 from visavis.media.peer import PeerSettings
+from visavis.neural import Neural
 from visavis.providers import Providers
 from visavis.session.keeping import Windows
 from visavis.session.kit import Kit
@@ -83,11 +84,13 @@ def create_app(settings: Settings) -> FastAPI:
         raise SettingsError(f"store.url cannot be used: {error}") from None
     writer = StoreWriter(store, records_days=settings.store.records_days)
     pool = ThreadPoolExecutor(settings.media.workers, thread_name_prefix="picture")
+    neural = Neural(settings)
     kit = Kit(
         catalogue=catalogue,
         parts=providers.parts,
         estimator=NetVisemeEstimator,
         renderer=lambda package: _renderer(package, settings),
+        neural=neural.open,
         peer=peer_settings(settings),
         pool=pool,
         metrics=SessionMetrics(registry),
@@ -114,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as closing:
             # Closed in reverse: first the sessions, last what they stand on.
             closing.callback(pool.shutdown, wait=False, cancel_futures=True)
+            closing.push_async_callback(close_part, "network", neural.close)
             closing.push_async_callback(close_part, "providers", providers.close)
             closing.push_async_callback(close_part, "store", store.close)
             closing.push_async_callback(close_part, "records", writer.close)
@@ -125,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
                 writer.start()
                 watching.spawn(catalogue.watch())
                 await providers.start()
+                await neural.start()
                 await asyncio.to_thread(providers.prepare, catalogue.all())
                 await _load_first(catalogue)
                 # What is there now stays: collections after calls need not visit it.

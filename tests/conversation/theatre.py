@@ -9,6 +9,7 @@ import numpy as np
 
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.face import FaceFrame
+from visavis.avatar.puppet.face import PuppetFace
 from visavis.conversation.conversation import Conversation
 from visavis.conversation.events import AnswerDelta, ConversationEvent
 from visavis.conversation.parts import ConversationSettings, Parts, Role
@@ -215,7 +216,7 @@ class Theatre:
         self.clock = MediaClock()
         self.playout = Playout(self.clock)
         self.animator = Animator(seed=1)
-        self.stage = Stage(self.clock, self.playout, self.animator, NoPicture())
+        self.stage = Stage(self.clock, self.playout, PuppetFace(self.animator, NoPicture()))
         self.turns = FixedTurns()
         self.recognizer = ScriptedRecognizer()
         self.model = ScriptedModel()

@@ -1,11 +1,15 @@
 """FaceFrame: what a face shows at one instant, free of pixels; and the Renderer port that turns it into a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from visavis.speech.ports import Pcm16
+from visavis.viseme import TimedViseme
 
 ARKIT: Final[tuple[str, ...]] = (
     "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
@@ -84,4 +88,51 @@ class Renderer(Protocol):
 
     def paint(self, face: FaceFrame, frame: NDArray[np.uint8]) -> None:
         """Write the picture into ``frame``: I420 planes, shape (height * 3 // 2, width), limited range BT.601."""
+        ...
+
+
+class Face(Protocol):
+    """One session's face as a stage plays it; all times are media seconds. All but ``paint`` on the event loop."""
+
+    @property
+    def width(self) -> int:
+        """Pixels across; even."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels down; even."""
+        ...
+
+    @property
+    def latency(self) -> float:
+        """Seconds by which sound must wait for its pictures; fixed."""
+        ...
+
+    def say(self, pcm: Pcm16, at: float) -> None:
+        """Sound that will be heard from ``at`` on."""
+        ...
+
+    def speak(self, visemes: Sequence[TimedViseme]) -> None:
+        """Mouth shapes of such sound."""
+        ...
+
+    def state(self, state: FaceState, at: float) -> None:
+        """What the avatar does from ``at`` on."""
+        ...
+
+    def cut(self, at: float) -> None:
+        """The voice is silent from ``at`` on."""
+        ...
+
+    def pose(self, at: float) -> Any:
+        """What is to be seen at ``at``."""
+        ...
+
+    def paint(self, pose: Any, frame: NDArray[np.uint8]) -> None:
+        """Write a pose as I420 into ``frame`` (height * 3 // 2, width). In a pool thread, one call at a time."""
+        ...
+
+    def close(self) -> None:
+        """Give the large buffers back, whoever still holds the face. Idempotent."""
         ...

@@ -5,12 +5,12 @@ The stage is also the session's ``VideoSource``: the media layer asks it for eac
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.avatar.animation.animator import Animator
-from visavis.avatar.face import FaceFrame, FaceState, Renderer
+from visavis.avatar.face import Face, FaceState
 from visavis.media.clock import MediaClock
 from visavis.media.playout import Playout
 from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk
@@ -23,17 +23,15 @@ _REMEMBERED_SECONDS = 3.0
 class Stage:
     """One avatar's voice and face, both placed on one ``MediaClock``; all times are media seconds."""
 
-    def __init__(self, clock: MediaClock, playout: Playout, animator: Animator, renderer: Renderer) -> None:
+    def __init__(self, clock: MediaClock, playout: Playout, face: Face) -> None:
         self._clock = clock
         self._playout = playout
-        self._animator = animator
-        self._renderer: Renderer | None = renderer
-        self._size = renderer.width, renderer.height
+        self._face = face
         self._said: deque[tuple[float, Pcm16]] = deque()
 
     def strike(self) -> None:
         """After the last picture: give the face's large buffers back, whoever still holds the stage."""
-        self._renderer = None
+        self._face.close()
         self._said.clear()
 
     @property
@@ -56,18 +54,19 @@ class Stage:
         self._said.append((at, chunk.pcm))
         while self._said and self._said[0][0] + len(self._said[0][1]) / SPEECH_RATE < self.now - _REMEMBERED_SECONDS:
             self._said.popleft()
+        self._face.say(chunk.pcm, at)
         if chunk.visemes:
             self.mouth(chunk.visemes, at)
         return at
 
     def mouth(self, visemes: Sequence[TimedViseme], origin: float) -> None:
         """Shapes for sound that was queued before, timed from ``origin``."""
-        self._animator.speak([viseme.shifted(origin) for viseme in visemes])
+        self._face.speak([viseme.shifted(origin) for viseme in visemes])
 
     def cut(self) -> float:
         """Silence the voice and close the mouth now; the time at which it is silent."""
         at = self._playout.clear()
-        self._animator.cut(at)
+        self._face.cut(at)
         while self._said and self._said[-1][0] >= at:
             self._said.pop()
         if self._said:
@@ -88,7 +87,7 @@ class Stage:
 
     def show(self, state: FaceState, at: float | None = None) -> None:
         """Let the face take a state, now or at a later time."""
-        self._animator.state(state, self._clock.now() if at is None else at)
+        self._face.state(state, self._clock.now() if at is None else at)
 
     async def heard(self, at: float) -> None:
         """Wait until everything before ``at`` has sounded."""
@@ -101,18 +100,17 @@ class Stage:
     @property
     def width(self) -> int:
         """Of the picture, in pixels."""
-        return self._size[0]
+        return self._face.width
 
     @property
     def height(self) -> int:
         """Of the picture, in pixels."""
-        return self._size[1]
+        return self._face.height
 
-    def pose(self, at: float) -> FaceFrame:
+    def pose(self, at: float) -> Any:
         """See ``VideoSource``."""
-        return self._animator.frame(at)
+        return self._face.pose(at)
 
-    def paint(self, pose: FaceFrame, frame: NDArray[np.uint8]) -> None:
+    def paint(self, pose: Any, frame: NDArray[np.uint8]) -> None:
         """See ``VideoSource``."""
-        if self._renderer:
-            self._renderer.paint(pose, frame)
+        self._face.paint(pose, frame)

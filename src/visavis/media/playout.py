@@ -9,6 +9,9 @@ import numpy as np
 from visavis.media.clock import MediaClock
 from visavis.speech.ports import SPEECH_RATE, Pcm16
 
+LEAD = 0.06
+"""Seconds: enough for a face that needs no sound to move its lips first."""
+
 FADE = SPEECH_RATE * 5 // 1000
 """Samples over which cut sound fades out: 5 ms, enough that the cut does not click."""
 
@@ -43,7 +46,7 @@ class Playout:
     little ahead) and the packet that is being sent can still take part in it.
     """
 
-    def __init__(self, clock: MediaClock, *, lead: float = 0.06, limit: float = 120.0) -> None:
+    def __init__(self, clock: MediaClock, *, lead: float = LEAD, limit: float = 120.0) -> None:
         self._clock = clock
         self._lead = lead
         self._limit = round(limit * SPEECH_RATE)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from visavis.avatar.catalogue import Avatar, Catalogue
-from visavis.avatar.face import Renderer
+from visavis.avatar.face import Face, Renderer
 from visavis.avatar.package import AvatarPackage
 from visavis.conversation.parts import ConversationSettings, Parts
 from visavis.media.peer import PeerSettings
@@ -15,6 +16,10 @@ from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import IceServer
 from visavis.session.timers import Timers
 from visavis.speech.ports import VisemeEstimator
+
+
+def _no_network(package: AvatarPackage, path: Path, now: Callable[[], float]) -> None:
+    """All faces are puppets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +45,6 @@ class Kit:
     transparency_gap: float = 0.6
     idle_question: bool = True
     persistence: bool = False
+    neural: Callable[[AvatarPackage, Path, Callable[[], float]], Face | None] = _no_network
+    """The face that a network draws, of a package at a path, on a media clock; None: the puppet's."""
     windows: Windows = field(default_factory=Windows)

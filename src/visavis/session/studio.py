@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.catalogue import Avatar
+from visavis.avatar.puppet.face import PuppetFace
 from visavis.closing import close_part
 from visavis.conversation.conversation import Conversation
 from visavis.conversation.events import ConversationEvent
@@ -16,7 +17,7 @@ from visavis.conversation.stage import Stage
 from visavis.conversation.transparency import Transparency
 from visavis.media.clock import MediaClock
 from visavis.media.peer import Peer, PeerState
-from visavis.media.playout import Playout
+from visavis.media.playout import LEAD, Playout
 from visavis.session.camera import Camera
 from visavis.session.kit import Kit
 
@@ -62,10 +63,13 @@ class Studio:
     async def open(cls, kit: Kit, programme: Programme, parts: Parts | None, listeners: Listeners) -> "Studio":
         """Load the face and make everything else; ``parts`` is None in transparency mode. Raises ``PackageError``."""
         package = await kit.catalogue.load(programme.avatar)
-        renderer = await asyncio.to_thread(kit.renderer, package)
         clock = MediaClock()
-        playout = Playout(clock)
-        stage = Stage(clock, playout, Animator(zlib.crc32(programme.session_id.encode())), renderer)
+        face = await asyncio.to_thread(kit.neural, package, programme.avatar.package, clock.now)
+        if face is None:
+            renderer = await asyncio.to_thread(kit.renderer, package)
+            face = PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), renderer)
+        playout = Playout(clock, lead=max(LEAD, face.latency))
+        stage = Stage(clock, playout, face)
         if parts is None:
             conversation: Conversation | Transparency = Transparency(
                 stage, kit.estimator(), listeners.emit, gap=kit.transparency_gap
