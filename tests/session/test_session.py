@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import structlog
+import structlog.testing
 
 from tests.session.house import Guest, House, nothing_left
 from visavis.avatar.catalogue import Catalogue
@@ -372,3 +373,28 @@ async def test_a_session_that_cannot_be_left_does_not_keep_the_others(
     await house.desk.close()
     assert house.slots.taken == 0
     assert not other._tasks
+
+
+async def test_closing_waits_for_what_hangs_but_not_for_ever(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.session.reception._LONGEST_END", 0.5)
+    async with nothing_left():
+        house = House(pool)
+        guest = Guest(await house.admit()).arrive()
+        await guest.until(Ready)
+        stuck = asyncio.Event()
+
+        async def close(self: Conversation) -> None:
+            await stuck.wait()
+            await real(self)
+
+        real = Conversation.close
+        monkeypatch.setattr(Conversation, "close", close)
+        with structlog.testing.capture_logs() as logs:
+            async with asyncio.timeout(10):
+                await house.desk.close()
+        assert [entry["sessions"] for entry in logs if entry["log_level"] == "error"] == [[guest.session.id]]
+        assert house.slots.taken == 0
+        stuck.set()
+        assert (await guest.gone()).ending is Ending.NORMAL

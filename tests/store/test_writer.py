@@ -257,6 +257,33 @@ def test_closing_does_not_wait_for_a_dead_store(hangs: bool) -> None:
     assert [entry["lost"] for entry in logs if "lost" in entry] == [1]
 
 
+def test_who_waits_for_a_flush_and_gives_up_stops_no_write() -> None:
+    async def test(store: FakeStore, writer: StoreWriter) -> None:
+        store.gate = asyncio.Event()
+        writer.save_session(saved())
+
+        async def wait() -> float:
+            began = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(2.0):
+                    await writer.flush()
+            except TimeoutError:
+                pass
+            return asyncio.get_running_loop().time() - began
+
+        tasks = len(asyncio.all_tasks())
+        assert await asyncio.gather(*(wait() for _ in range(20))) == [pytest.approx(2.0)] * 20
+        # However many wait, two write: one that has begun, and one for what came meanwhile.
+        assert len(asyncio.all_tasks()) - tasks <= 2
+        writer.save_session(saved("other"))
+        store.gate.set()
+        await writer.flush()
+        assert len(store.values) == 2
+        assert len(store.tries) == 2
+
+    with_writer(test, delay=100.0)
+
+
 async def test_through_a_real_failure(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "visavis.db"
     store = Store(f"sqlite:///{path}", clock)

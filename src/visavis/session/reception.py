@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 TRANSPARENCY = "transparency"
 """The model name that selects pass-through."""
+_LONGEST_END = 10.0
+"""Seconds in which all sessions are freed; what stands behind them has to be closed, too."""
 _LONGEST = 256
 """Characters of what a client says of itself that go into its record."""
 
@@ -121,9 +123,13 @@ class FrontDesk:
         await self.close()
 
     async def close(self) -> None:
-        """Admit nobody any more, and end all sessions."""
+        """Admit nobody any more, and end all sessions. One that cannot be freed is waited for 10 s."""
         self._open = False
-        await self._end(list(self._all), "The server is shutting down.")
+        try:
+            async with asyncio.timeout(_LONGEST_END):
+                await self._end(list(self._all), "The server is shutting down.")
+        except TimeoutError:
+            log.error("sessions were not freed in time", sessions=[session.id for session in self._all])
 
     async def _end(self, sessions: list[Session], message: str) -> None:
         leaving = (session.leave(Ending.NORMAL, message=message) for session in sessions)

@@ -43,6 +43,8 @@ class StoreWriter:
         self._dropped = 0
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        """A flush that has not begun to write."""
         self._tasks = Tasks()
         self._closed = False
 
@@ -69,9 +71,13 @@ class StoreWriter:
         self._put(("session", session_id), None)
 
     async def flush(self) -> None:
-        """Write all that waits, now; what cannot be written is logged and goes on waiting."""
-        async with self._writing:
-            await self._drain()
+        """Write all that waits, now; what cannot be written is logged and goes on waiting.
+
+        Who is cancelled here goes at once, and stops no write.
+        """
+        if self._flushing is None or self._flushing.done():
+            self._flushing = self._tasks.spawn(self._flush())
+        await asyncio.wait([self._flushing])
 
     async def close(self) -> None:
         """Write what waits, if that can be done within 10 s, and take nothing more. Idempotent."""
@@ -79,7 +85,7 @@ class StoreWriter:
         await self._tasks.close()
         try:
             async with asyncio.timeout(_CLOSE_PATIENCE):
-                await self.flush()
+                await self._flush()
         except TimeoutError:
             log.error("the store does not answer")
         if self._pending:
@@ -97,6 +103,12 @@ class StoreWriter:
             self._dropped += 1
         self._pending[key] = change
         self._wake.set()
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            # Who asks from now on may have more to be written.
+            self._flushing = None
+            await self._drain()
 
     async def _write_behind(self) -> None:
         pause = _FIRST_PAUSE
