@@ -119,8 +119,8 @@ def read(token: str, key_of: Callable[[str], str | None], now: float, longest: f
             token, _signing_key(key), algorithms=[_ALGORITHM], options={"verify_exp": False, "verify_iat": False}
         )
         claims = _Claims.model_validate(decoded["payload"])
-    except (jwt.InvalidTokenError, ValidationError):
-        # RecursionError: signed, but nested deeper than the JSON parser goes.
+    except (jwt.InvalidTokenError, ValidationError, RecursionError):
+        # The last, from older versions of PyJWT: signed, but nested deeper than the JSON parser goes.
         return None
     if decoded["header"].get("typ") != _TYPE:
         return None
