@@ -183,6 +183,26 @@ class TestMistakes:
         assert not any("hunter" in line for line in lines)
 
 
+class TestOrigins:
+    """They are compared with what browsers send, which is in one form alone."""
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("*", "*"),
+            ("https://Example.org", "https://example.org"),
+            ("https://example.org:443", "https://example.org"),
+            ("http://example.org:80", "http://example.org"),
+            ("http://example.org:443", "http://example.org:443"),
+            ("HTTP://[::1]:8000", "http://[::1]:8000"),
+            ("http://[::1]", "http://[::1]"),
+        ],
+    )
+    def test_origins_are_read_as_browsers_write_them(self, written: str, read: str) -> None:
+        assert ServerSettings(allowed_origins=(written,)).allowed_origins == (read,)
+        assert LicenseSettings(key=SecretStr("k"), allowed_origins=(written,)).allowed_origins == (read,)
+
+
 class TestSecrets:
     def test_are_not_in_any_text_of_the_settings(self, toml) -> None:
         path = toml(

@@ -59,9 +59,14 @@ def _web_url(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    if value != "*" and not re.fullmatch(r"https?://[^/?#\s]+", value):
+    if value == "*":
+        return value
+    # As browsers write it (RFC 6454 §6.2), which is what it is compared with: lower case, no default port.
+    match = re.fullmatch(r"((https?)://[^/?#\s]+?)(:\d+)?", value.lower())
+    if not match:
         raise ValueError("should be * or a web origin such as https://example.org, without a path")
-    return value
+    host, scheme, port = match.groups()
+    return host if port in (None, {"http": ":80", "https": ":443"}[scheme]) else f"{host}{port}"
 
 
 def _ip_address(value: str) -> str:
