@@ -104,9 +104,15 @@ class FakeCall:
         return [message for message in self.messages if message["type"] == kind]
 
     def texts(self) -> list[str]:
-        """What came as the user's messages."""
-        items = [message["item"] for message in self.received("conversation.item.create")]
-        return [item["content"][0]["text"] for item in items if item["type"] == "message"]
+        """What came as the user's messages, typed now or remembered."""
+        found: list[str] = []
+        for message in self.messages:
+            if message["type"] == "realtime.input_text":
+                assert message["data"]["reply"] == 1
+                found.append(message["data"]["content"])
+            elif message["type"] == "conversation.item.create" and message["item"]["type"] == "message":
+                found.append(message["item"]["content"][0]["text"])
+        return found
 
     async def hear(self, text: str, pause: float = 0.0) -> None:
         """As if the user had said it."""
@@ -222,6 +228,8 @@ class FakeServer:
     """True: offers of the client stay unanswered."""
     states: bool = False
     """True: clients that ask for it are told the states, and a token to come back with."""
+    persistent = True
+    """Whether sessions are said to be kept for who hangs up."""
     waiting: list[str] = field(default_factory=list[str])
     """Steps at which sessions stay from now on (``queued``, ``preparing``)."""
     sessions: dict[str, list[dict[str, str]]] = field(default_factory=dict[str, list[dict[str, str]]])
@@ -327,7 +335,7 @@ class FakeServer:
         data["iceServers"] = [] if self.iceless else [{"urls": ["stun:127.0.0.1:9"]}]
         if told:
             self.sessions.setdefault(f"token-{number}", [])
-            data |= {"resumeToken": f"token-{number}", "resumed": bool(token)}
+            data |= {"resumeToken": f"token-{number}", "persistent": self.persistent, "resumed": bool(token)}
         await call.send("conversation.connected.success", data)
         for state in ("queued", "preparing") if told else ():
             if state in self.waiting or state == "preparing":

@@ -210,7 +210,7 @@ async def test_typing(server: FakeServer) -> None:
         await field.fill("  Is <b>this</b> text?  ")
         await field.press("Enter")
         await expect(field).to_have_value("")
-        await eventually(lambda: len(server.call.received("response.create")) == 1)
+        await eventually(lambda: len(server.call.received("realtime.input_text")) == 1)
         assert server.call.texts() == ["Is <b>this</b> text?"]
         assert await lines(browser) == [("user", "Is <b>this</b> text?")]
         await expect(browser.page.locator("#activity")).to_have_text("Thinking")
@@ -241,7 +241,7 @@ async def test_hanging_up_frees_everything_and_a_second_call_remembers_the_first
         assert len(server.calls) == 2
         await eventually(lambda: len(server.call.texts()) == 2)
         assert server.call.texts() == ["My name is Eva.", "I like tea."]
-        assert server.call.received("response.create") == []
+        assert server.call.received("response.create") == server.call.received("realtime.input_text") == []
         await eventually(lambda: len(server.call.audio_times) > 20)
         await browser.page.wait_for_function(
             "(before) => theVideo().getVideoPlaybackQuality().totalVideoFrames > before",

@@ -47,7 +47,7 @@ async def test_text_is_sent_and_shown(server: FakeServer) -> None:
         assert await browser.page.evaluate("() => [scene.sendText('too early'), scene.interrupt()]") == [False, False]
         await connect(browser)
         assert await browser.page.evaluate("() => scene.sendText('Good day.')") is True
-        await eventually(lambda: len(server.call.received("response.create")) == 1)
+        await eventually(lambda: len(server.call.received("realtime.input_text")) == 1)
         assert server.call.texts() == ["Good day."]
         caption = {"side": "user", "id": "user-1", "text": "Good day.", "state": "final"}
         assert await told(browser, "caption") == [caption]

@@ -44,6 +44,18 @@ class TestPersistence:
             assert server.calls[0].texts() == ["From long ago."]
             assert server.call.texts() == [], "the server remembers by itself"
 
+    @pytest.mark.parametrize("persistent", [True, False])
+    async def test_who_hangs_up_comes_back_only_where_the_server_keeps_it(
+        self, server: FakeServer, persistent: bool
+    ) -> None:
+        server.persistent = persistent
+        async with chromium_page() as browser:
+            await begin(browser, server, sessionPersistence="tab", **TYPED)
+            await browser.page.evaluate("() => scene.disconnect()")
+            await asyncio.wait_for(server.call.closed.wait(), 10)
+            await connect(browser)
+            assert await resumed_with(server) == ["", "token-1" if persistent else ""]
+
     @pytest.mark.parametrize(("persistence", "resumed"), [("tab", ""), ("browser", "token-1")])
     async def test_another_tab(self, server: FakeServer, persistence: str, resumed: str) -> None:
         async with chromium_page() as browser:

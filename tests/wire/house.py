@@ -37,6 +37,7 @@ class ScriptedCall:
         self.id = "session-1"
         self.resume_key = resume_key
         self.resumed = resumed
+        self.persistent = False
         self.ice_servers = ice_servers
         self.notice = notice
         self.commands: list[Command] = []

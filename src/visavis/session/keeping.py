@@ -54,7 +54,7 @@ class Keeping:
         self._license_id = license_id
         self._avatar_id = avatar_id
         self._window = windows.resume if persistent else windows.reconnect
-        self._persistent = persistent
+        self.persistent = persistent
         self._life = life
         self._open = True
 
@@ -64,7 +64,7 @@ class Keeping:
 
     def left(self, snapshot: Snapshot, ending: Ending, *, lost: bool) -> None:
         """The session ended so; ``lost``: its visitor did not mean to go."""
-        stays = self._persistent or lost or ending is Ending.MEDIA_FAILED
+        stays = self.persistent or lost or ending is Ending.MEDIA_FAILED
         if stays and ending is not Ending.CONVERSATION_ENDED:
             self._write(snapshot, self._window)
         elif self._open:

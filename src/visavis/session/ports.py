@@ -71,6 +71,11 @@ class Call(Protocol):
         ...
 
     @property
+    def persistent(self) -> bool:
+        """Whether that is possible after the visitor has hung up, too, and not only after a lost connection."""
+        ...
+
+    @property
     def resumed(self) -> bool:
         """Whether this is an earlier session that goes on."""
         ...

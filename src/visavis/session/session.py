@@ -127,6 +127,11 @@ class Session:
         return self._booking.keeping.key if self._booking.keeping else None
 
     @property
+    def persistent(self) -> bool:
+        """See ``Call``."""
+        return self._booking.keeping is not None and self._booking.keeping.persistent
+
+    @property
     def resumed(self) -> bool:
         """See ``Call``."""
         return self._booking.programme.restored is not None

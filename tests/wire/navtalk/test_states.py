@@ -110,6 +110,7 @@ async def test_clients_that_ask_are_told_how_far_their_session_is() -> None:
                 "sessionId": "session-1",
                 "iceServers": ICE_SERVERS,
                 "resumeToken": "key-1",
+                "persistent": False,
                 "resumed": True,
             },
         },

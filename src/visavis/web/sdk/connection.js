@@ -13,6 +13,7 @@ const FAREWELL_MS = 1500;
  * @typedef {object} Greeting  what the server says when it has taken a call
  * @property {string} id  the session's
  * @property {string} token  to come back with; "": the server keeps nothing
+ * @property {boolean} persistent  also after hanging up, as far as the server says
  * @property {boolean} resumed  it is a session of before, as it was
  * @property {RTCIceServer[]} iceServers
  */
@@ -131,6 +132,7 @@ export class Connection {
     this.#handlers.onGreeting({
       id: String(data.sessionId ?? ""),
       token: typeof data.resumeToken === "string" ? data.resumeToken : "",
+      persistent: data.persistent !== false,
       resumed: data.resumed === true,
       iceServers: Array.isArray(data.iceServers) ? data.iceServers : [],
     });

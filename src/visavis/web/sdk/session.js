@@ -69,6 +69,7 @@ export class Session {
   /** Settled when the session stands or has failed. @type {(error: VisavisError | null) => void} */
   #settle = () => undefined;
   #resumed = false;
+  #persistent = true;
   #outbox = new Outbox();
   #flow;
   #dropped = 0;
@@ -144,8 +145,7 @@ export class Session {
 
   /** @param {string} text  typed by the visitor */
   sendText(text) {
-    this.say(wire.message(text));
-    this.say(wire.createResponse());
+    this.say(wire.typed(text));
     this.#dialogue.typed(text);
   }
 
@@ -192,7 +192,8 @@ export class Session {
     this.#connection?.close(error);
     this.#media.close();
     this.#dialogue.end();
-    if (error.code === "conversation_ended" || error.code === "no_session_to_resume") {
+    const hungUp = error.code === "aborted" && !this.#persistent;
+    if (hungUp || error.code === "conversation_ended" || error.code === "no_session_to_resume") {
       this.#parts.tokens.forget();
     }
     this.#settle(error);
@@ -220,12 +221,13 @@ export class Session {
   }
 
   /** @param {import("./connection.js").Greeting} greeting */
-  #greeted({ id, token, resumed, iceServers }) {
+  #greeted({ id, token, persistent, resumed, iceServers }) {
     if (this.#phase === "returning" && id !== this.#id) {
       this.end(new VisavisError("connection_lost", { text: "The server has lost the session." }));
       return;
     }
     this.#id = id;
+    this.#persistent = persistent;
     this.#resumed = resumed;
     this.#media.iceServers = iceServers;
     if (token) {

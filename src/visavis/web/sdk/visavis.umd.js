@@ -809,6 +809,10 @@ function message(text, role = "user") {
   };
 }
 
+function typed(text) {
+  return { type: "realtime.input_text", data: { content: text, reply: 1 } };
+}
+
 function createResponse() {
   return { type: "response.create" };
 }
@@ -874,7 +878,7 @@ function base64(buffer) {
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-return { parseMessage, appendAudio, message, createResponse, announceTools, toolResult, cancelResponse, keepAlive, setVariables, describe, iceCandidate, toolCall };
+return { parseMessage, appendAudio, message, typed, createResponse, announceTools, toolResult, cancelResponse, keepAlive, setVariables, describe, iceCandidate, toolCall };
 })();
 const $line = (() => {
 const { VisavisError } = $errors;
@@ -1063,6 +1067,7 @@ class Connection {
     this.#handlers.onGreeting({
       id: String(data.sessionId ?? ""),
       token: typeof data.resumeToken === "string" ? data.resumeToken : "",
+      persistent: data.persistent !== false,
       resumed: data.resumed === true,
       iceServers: Array.isArray(data.iceServers) ? data.iceServers : [],
     });
@@ -1902,6 +1907,7 @@ class Session {
   #over = new AbortController();
   #settle = () => undefined;
   #resumed = false;
+  #persistent = true;
   #outbox = new Outbox();
   #flow;
   #dropped = 0;
@@ -1965,8 +1971,7 @@ class Session {
   }
 
   sendText(text) {
-    this.say(wire.message(text));
-    this.say(wire.createResponse());
+    this.say(wire.typed(text));
     this.#dialogue.typed(text);
   }
 
@@ -2010,7 +2015,8 @@ class Session {
     this.#connection?.close(error);
     this.#media.close();
     this.#dialogue.end();
-    if (error.code === "conversation_ended" || error.code === "no_session_to_resume") {
+    const hungUp = error.code === "aborted" && !this.#persistent;
+    if (hungUp || error.code === "conversation_ended" || error.code === "no_session_to_resume") {
       this.#parts.tokens.forget();
     }
     this.#settle(error);
@@ -2037,12 +2043,13 @@ class Session {
     }
   }
 
-  #greeted({ id, token, resumed, iceServers }) {
+  #greeted({ id, token, persistent, resumed, iceServers }) {
     if (this.#phase === "returning" && id !== this.#id) {
       this.end(new VisavisError("connection_lost", { text: "The server has lost the session." }));
       return;
     }
     this.#id = id;
+    this.#persistent = persistent;
     this.#resumed = resumed;
     this.#media.iceServers = iceServers;
     if (token) {

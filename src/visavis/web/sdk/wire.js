@@ -57,6 +57,11 @@ export function message(text, role = "user") {
   };
 }
 
+/** Said in writing: the avatar stops, and answers. @param {string} text */
+export function typed(text) {
+  return { type: "realtime.input_text", data: { content: text, reply: 1 } };
+}
+
 /** Asks for an answer now. */
 export function createResponse() {
   return { type: "response.create" };

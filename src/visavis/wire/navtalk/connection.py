@@ -156,7 +156,13 @@ class Connection:
     def _success(self, call: Call) -> ConnectedSuccess:
         if not self._states:
             return success(call.id, call.ice_servers)
-        return success(call.id, call.ice_servers, resume_token=call.resume_key, resumed=call.resumed)
+        return success(
+            call.id,
+            call.ice_servers,
+            resume_token=call.resume_key,
+            persistent=call.persistent if call.resume_key else None,
+            resumed=call.resumed,
+        )
 
     def _finish(self, ended: Ended) -> None:
         self._cause = ended.ending.value

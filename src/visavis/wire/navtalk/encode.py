@@ -75,15 +75,23 @@ def success(
     ice_servers: tuple[IceServer, ...],
     *,
     resume_token: str | None = None,
+    persistent: bool | None = None,
     resumed: bool | None = None,
 ) -> ConnectedSuccess:
-    """The first message of a call; ``resume_token`` and ``resumed`` only for a client that asks for states."""
+    """The first message of a call; all but id and servers only for a client that asks for states."""
     entries = [
         IceServerEntry(urls=list(server.urls), username=server.username, credential=server.credential)
         for server in ice_servers
     ]
-    data = SuccessData(sessionId=session_id, iceServers=entries, resumeToken=resume_token, resumed=resumed)
-    return ConnectedSuccess(data=data)
+    return ConnectedSuccess(
+        data=SuccessData(
+            sessionId=session_id,
+            iceServers=entries,
+            resumeToken=resume_token,
+            persistent=persistent,
+            resumed=resumed,
+        )
+    )
 
 
 def warning(notice: Notice) -> ConnectedWarning:

@@ -34,13 +34,14 @@ class IceServerEntry(_Shape):
 class SuccessData(_Shape):
     """``sessionId`` and ``iceServers`` are required by clients, and not empty; the others only for who asks for states.
 
-    ``resumeToken``: with which the visitor can come back, absent where nothing is kept. ``resumed``: whether this is an
-    earlier session that goes on.
+    ``resumeToken``: with which the visitor can come back, absent where nothing is kept; ``persistent``: after hanging
+    up, too, and not only after a lost connection. ``resumed``: whether this is an earlier session that goes on.
     """
 
     sessionId: Annotated[str, Field(min_length=1)]
     iceServers: Annotated[list[IceServerEntry], Field(min_length=1)]
     resumeToken: Annotated[str, Field(min_length=1)] | None = None
+    persistent: bool | None = None
     resumed: bool | None = None
 
 
