@@ -72,6 +72,16 @@ def test_names_are_found_exactly_newest_first_else_in_any_case(make: Maker, avat
     assert catalogue.get("nobody") is None
 
 
+def test_a_name_may_go_without_its_owner(make: Maker, avatars: Path) -> None:
+    make("a", "house.Ana", time=1000)
+    make("b", "other.ana", time=2000)
+    catalogue = Catalogue(avatars)
+    assert [a.id for a in catalogue.find("Ana")] == ["b", "a"]
+    assert [a.id for a in catalogue.find("house.Ana")] == ["a"]
+    assert [a.id for a in catalogue.find("vera")] == ["vera"]
+    assert catalogue.find("house") == catalogue.find("") == catalogue.find("na") == ()
+
+
 def test_the_folders_avatar_goes_before_the_embedded_one(make: Maker, avatars: Path) -> None:
     make("vera", "Our Vera")
     catalogue = Catalogue(avatars)

@@ -70,10 +70,16 @@ class Catalogue:
         return self._found.avatars.get(id)
 
     def find(self, name: str) -> tuple[Avatar, ...]:
-        """Those of exactly this name, the last changed first; if there are none, those of it in another case."""
-        avatars = self.all()
-        exact = tuple(avatar for avatar in avatars if avatar.name == name)
-        return exact or tuple(avatar for avatar in avatars if avatar.name.casefold() == name.casefold())
+        """Those of exactly this name, the last changed first; if there are none, those of it in another case.
+
+        If there are none of those either: those whose name ends so after a dot, as "visavis.Vera" does in "Vera".
+        """
+        avatars, wanted = self.all(), name.casefold()
+        return (
+            tuple(avatar for avatar in avatars if avatar.name == name)
+            or tuple(avatar for avatar in avatars if avatar.name.casefold() == wanted)
+            or tuple(avatar for avatar in avatars if avatar.name.casefold().rpartition(".")[2] == wanted)
+        )
 
     def all(self) -> tuple[Avatar, ...]:
         """All of them: the default one, then the last changed first."""
