@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -108,6 +109,7 @@ class House:
         licenses: Sequence[License] = (License("key"),),
         attempts: AttemptLimits | None = None,
         archive: MemoryArchive | None = None,
+        clock: Callable[[], float] = time.time,
         **kit: Any,
     ) -> None:
         self.model = ScriptedModel()
@@ -129,7 +131,7 @@ class House:
             timers=timers or Timers(),
             **kit,
         )
-        self.licenses = Licenses(licenses)
+        self.licenses = Licenses(licenses, clock=clock)
         self.desk = FrontDesk(
             self.licenses,
             self.slots,

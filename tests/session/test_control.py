@@ -165,3 +165,19 @@ def test_nothing_is_lost_after_it_was_closed() -> None:
         await asyncio.sleep(60)
 
     assert not watched(act).lost
+
+
+def test_a_check_that_fails_unforeseen_counts_as_no_answer() -> None:
+    async def act(model: Model) -> None:
+        model.fault = ValueError("a fault of the provider")
+        model.watch.failed()
+        await asyncio.sleep(5)
+        model.fault = None
+        await asyncio.sleep(20)
+        assert not model.lost
+        model.fault = ValueError("a fault of the provider")
+        model.watch.failed()
+        await asyncio.sleep(30)
+
+    model = watched(act)
+    assert len(model.lost) == 1

@@ -8,7 +8,10 @@ import pytest
 from tests.session.house import Guest, House, nothing_left
 from visavis.session.commands import AddMessage, KeepAlive
 from visavis.session.events import Ended, Ending, Offered, Ready, Refusal, RefusalKind, SessionState
+from visavis.session.license import License
+from visavis.session.rate import AttemptLimits
 from visavis.session.timers import Timers
+from visavis.session.tokens import TokenRequest
 
 QUEUED, PREPARING, CONNECTING, CONNECTED = (
     SessionState.QUEUED,
@@ -76,6 +79,21 @@ async def test_a_place_that_changes_before_the_session_is_followed_is_told_once(
         await waiting.until_state(CONNECTING)
         assert waiting.states[:2] == [(QUEUED, 1), (PREPARING, None)]
         await waiting.leave()
+
+
+async def test_an_expired_token_is_no_guess(pool: ThreadPoolExecutor) -> None:
+    now = [1_000_000.0]
+    house = House(pool, attempts=AttemptLimits(0, 1), clock=lambda: now[0])
+    token = house.licenses.issue(License("key"), TokenRequest(lifetime=60)).token
+    now[0] += 61
+    for _ in range(3):
+        with pytest.raises(Refusal) as refused:
+            await house.admit(license=token, address="192.0.2.1")
+        assert refused.value.kind is RefusalKind.INVALID_LICENSE
+    for kind in (RefusalKind.INVALID_LICENSE, RefusalKind.RATE_LIMITED):
+        with pytest.raises(Refusal) as refused:
+            await house.admit(license=token + "x", address="192.0.2.1")
+        assert refused.value.kind is kind
 
 
 async def test_a_full_queue_takes_nobody(pool: ThreadPoolExecutor) -> None:

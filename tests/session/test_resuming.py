@@ -232,6 +232,24 @@ async def test_media_that_is_closed_before_the_wire_is_no_hanging_up(pool: Threa
         assert not house.archive.saved.all
 
 
+async def test_who_lost_the_connection_waits_before_those_who_came_later(pool: ThreadPoolExecutor) -> None:
+    async with nothing_left():
+        house = House(pool, slots=1, queue=5)
+        guest = await talk(house)
+        waiting = [Guest(await house.admit()).arrive() for _ in range(2)]
+        await guest.leave(lost=True)
+        await waiting[0].until_state(CONNECTED)
+        back = Guest(await house.admit(resumable=True, resume=guest.session.resume_key)).arrive()
+        await back.until_state(SessionState.QUEUED)
+        assert back.states == [(SessionState.QUEUED, 1)]
+        await waiting[0].leave()
+        await back.until_state(CONNECTED)
+        assert words(back) == ["I have a cat.", "You have a cat."]
+        assert waiting[1].states[-1] == (SessionState.QUEUED, 1)
+        await back.leave()
+        await waiting[1].leave()
+
+
 async def test_nothing_is_kept_where_nobody_asks_or_nothing_is_to_be_kept(pool: ThreadPoolExecutor) -> None:
     async with nothing_left():
         house = House(pool, **PERSISTENT)

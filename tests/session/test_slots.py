@@ -36,6 +36,25 @@ def refusal_of(work: Callable[[], object]) -> RefusalKind:
     return refused.value.kind
 
 
+def test_who_returns_waits_before_those_who_never_had_a_slot() -> None:
+    slots, heard = Slots(1, queue_size=3), dict[str, list[int]]()
+
+    def hears(name: str) -> Callable[[int], None]:
+        return heard.setdefault(name, []).append
+
+    grant = Grant(License("key"))
+    talking = slots.join(grant, returning=True)
+    assert talking.position == 0
+    first, second = slots.join(grant, hears("first")), slots.join(grant, hears("second"))
+    back = slots.join(grant, hears("back"), returning=True)
+    assert [ticket.position for ticket in (back, first, second)] == [1, 2, 3]
+    assert heard == {"first": [2], "second": [3], "back": []}
+    with pytest.raises(Refusal):
+        slots.join(grant, returning=True)
+    talking.release()
+    assert [ticket.position for ticket in (back, first, second)] == [0, 1, 2]
+
+
 def test_a_slot_is_given_back_once() -> None:
     slots = Slots(2)
     ticket = slots.join(FREE)

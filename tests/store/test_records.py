@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from tests.store.conftest import Clock
 from tests.store.samples import NOON, record
 from visavis.session.events import Ending, SessionState
-from visavis.session.records import Counts, SessionRecord, StateEntry
+from visavis.session.records import Counts, SessionRecord, StateEntry, StoreError
 from visavis.store.records import LOST_AFTER, LOST_MESSAGE
 from visavis.store.store import Store
 
@@ -83,6 +84,17 @@ async def test_text_that_no_database_takes_is_made_fit(store: Store) -> None:
 async def test_a_time_needs_a_zone(store: Store) -> None:
     with pytest.raises(Exception, match="zone"):
         await store.records.save(record(started_at=datetime(2026, 3, 1)))
+
+
+async def test_a_record_of_a_later_version_hides_no_other(store: Store) -> None:
+    kept, later = record(ended_at=NOON, ending=Ending.NORMAL), record(id="session-later")
+    await store.records.save(kept)
+    await store.records.save(later)
+    async with store._engine.begin() as connection:
+        await connection.execute(text("UPDATE session_records SET ending = 'sublimated' WHERE id = 'session-later'"))
+    assert await store.records.latest() == [kept]
+    with pytest.raises(StoreError, match="session-later is not of this visavis"):
+        await store.records.find("session-later")
 
 
 async def test_the_latest_come_first_by_license_and_before_a_time(store: Store) -> None:

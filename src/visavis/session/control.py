@@ -91,4 +91,7 @@ class ControlWatch:
             away = error.lost or error.kind is ChatErrorKind.TIMEOUT
             log.warning("the language model's check failed", away=away, kind=error.kind, error=str(error))
             return not away
+        except Exception:
+            log.exception("the language model's check failed in a way that its provider did not foresee")
+            return False
         return True

@@ -44,6 +44,11 @@ class Dossier:
                 return
         self._keep(replace(self.record, counts=counts))
 
+    def typed(self) -> None:
+        """The visitor typed something to be answered."""
+        counts = self.record.counts
+        self._keep(replace(self.record, counts=replace(counts, user_turns=counts.user_turns + 1)))
+
     def connected(self, seconds: float) -> None:
         """Media came up so long after the session had its slot."""
         self._metrics.connected(seconds)

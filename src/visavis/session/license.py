@@ -102,6 +102,10 @@ class Licenses:
             token.max_duration,
         )
 
+    def guessed(self, key: str) -> bool:
+        """Whether a key that was not authorized may be a guess: it is not empty, and no token that has expired."""
+        return bool(key) and tokens.read(key, self._key_of, self._clock(), self.token_lifetime, expired=True) is None
+
     def issue(self, license: License, request: TokenRequest) -> IssuedToken:
         """A client token of ``license``. Raises ``Refusal``: a lifetime or an origin that the license cannot give."""
         if request.lifetime is not None and request.lifetime > self.token_lifetime:

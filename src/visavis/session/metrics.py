@@ -36,7 +36,7 @@ class SessionMetrics:
             registry=registry,
         )
         self._connect = Histogram(
-            "visavis_connect_seconds", "From admission to connected media.", buckets=_SECONDS, registry=registry
+            "visavis_connect_seconds", "From the slot to connected media.", buckets=_SECONDS, registry=registry
         )
         self._media = _MediaCollector()
         registry.register(self._media)

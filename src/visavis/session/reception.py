@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -143,7 +144,7 @@ class FrontDesk:
         self._attempts.connect(request.address)
         grant = self._licenses.authorize(request.license)
         if grant is None:
-            if request.license:
+            if self._licenses.guessed(request.license):
                 self._attempts.failed(request.address)
             raise Refusal(RefusalKind.INVALID_LICENSE, "The license key is missing or not valid.")
         if not grant.allows_origin(request.origin):
@@ -168,7 +169,9 @@ class FrontDesk:
             return self._go_on(request, grant, key, running)
         avatar = self._earlier(grant, saved.license_id, saved.avatar_id)
         record = record or _record(request, grant, avatar, saved.session_id)
-        return self._begin(request, grant, avatar, resumed(record), key, restored=saved.snapshot)
+        # Who has just lost the connection, or left the page, had a slot before those who wait came.
+        returning = datetime.now(UTC) - saved.saved_at <= timedelta(seconds=self._kit.windows.reconnect)
+        return self._begin(request, grant, avatar, resumed(record), key, restored=saved.snapshot, returning=returning)
 
     def _go_on(self, request: CallRequest, grant: Grant, key: str, running: Session) -> Session:
         """Go on with a session that has not been freed yet."""
@@ -219,6 +222,7 @@ class FrontDesk:
         notice: Notice | None = None,
         restored: Snapshot | None = None,
         held: Session | None = None,
+        returning: bool = False,
     ) -> Session:
         """Make the session; ``held``: the one whose slot, or place in the queue, it takes over."""
         role = self._role(avatar)
@@ -236,7 +240,7 @@ class FrontDesk:
             grant.max_duration,
             held.connected_for if held else 0.0,
         )
-        take = held.ticket.take_over if held else self._slots.join
+        take = held.ticket.take_over if held else partial(self._slots.join, returning=returning)
         session = Session(booking, kit, lambda moved: take(grant, moved), on_end=self._left)
         if session.resume_key:
             self._kept[hash_of(session.resume_key)] = session

@@ -14,7 +14,7 @@ from visavis.conversation.snapshot import Snapshot
 from visavis.log import bind_session
 from visavis.media.peer import PeerState
 from visavis.session.carrying import Visitor, carry_out
-from visavis.session.commands import Command, KeepAlive
+from visavis.session.commands import Command, KeepAlive, SendText
 from visavis.session.control import ControlError, ControlWatch
 from visavis.session.dossier import Dossier
 from visavis.session.early import EarlyCommands
@@ -201,6 +201,8 @@ class Session:
         """See ``Call``."""
         if self._ending.done():
             return
+        if isinstance(command, SendText) and command.reply:
+            self._dossier.typed()
         if isinstance(command, KeepAlive):
             self._keep_alive()
         elif self._early is not None:

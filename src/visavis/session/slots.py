@@ -42,8 +42,8 @@ class Slots:
         """How many visitors are in the queue."""
         return len(self._queue)
 
-    def join(self, grant: Grant, on_move: Callable[[int], None] | None = None) -> "Ticket":
-        """A ticket with a slot, or with the last place of the queue.
+    def join(self, grant: Grant, on_move: Callable[[int], None] | None = None, *, returning: bool = False) -> "Ticket":
+        """A ticket with a slot, or with the last place of the queue; the first one for who lost a slot (``returning``).
 
         ``on_move`` hears of every later change of the place in the queue, down to 1; that a slot was given is told by
         ``Ticket.wait``. Raises ``Refusal``: the limit of license or token is reached, or the queue is full.
@@ -57,8 +57,10 @@ class Slots:
             self._holders.add(ticket)
             ticket.move(0)
         else:
-            self._queue[ticket] = None
-            ticket.move(self.waiting)
+            behind = list(self._queue) if returning else []
+            self._queue = {ticket: None, **self._queue} if returning else {**self._queue, ticket: None}
+            ticket.move(1 if returning else self.waiting)
+            self._shift(behind, 2)
         return ticket
 
     def leave(self, ticket: "Ticket") -> None:
@@ -71,12 +73,15 @@ class Slots:
             del self._queue[first]
             self._holders.add(first)
             first.move(0)
+        self._shift(list(self._queue), 1)
+
+    def _shift(self, tickets: "list[Ticket]", first: int) -> None:
+        """Give ``tickets`` the places of the queue from ``first`` on."""
         # All have moved before the first hears of it: what is told may make somebody else come or leave.
-        behind = list(self._queue)
-        for place, other in enumerate(behind, 1):
-            other.move(place)
-        for other in behind:
-            other.tell()
+        for place, ticket in enumerate(tickets, first):
+            ticket.move(place)
+        for ticket in tickets:
+            ticket.tell()
 
     def replace(self, old: "Ticket", new: "Ticket") -> None:
         """Used by ``Ticket.take_over``. Raises ``Refusal``; nothing has changed then."""

@@ -102,8 +102,12 @@ def issue(key: str, license_id: str, request: TokenRequest, now: float) -> Issue
     return IssuedToken(token, claims.jti, datetime.fromtimestamp(claims.exp, UTC))
 
 
-def read(token: str, key_of: Callable[[str], str | None], now: float, longest: float) -> ClientToken | None:
+def read(
+    token: str, key_of: Callable[[str], str | None], now: float, longest: float, *, expired: bool = False
+) -> ClientToken | None:
     """What ``token`` says; None when it is no token, forged, expired, or of a longer life than ``longest`` seconds.
+
+    ``expired``: also of one whose time is over.
 
     ``key_of`` gives the key of the license with an id. Signatures are compared in constant time.
     """
@@ -124,7 +128,9 @@ def read(token: str, key_of: Callable[[str], str | None], now: float, longest: f
         return None
     if decoded["header"].get("typ") != _TYPE:
         return None
-    if not claims.iat - _SKEW <= now < claims.exp or claims.exp - claims.iat > longest + 0.01:
+    if not claims.iat - _SKEW <= now or claims.exp - claims.iat > longest + 0.01:
+        return None
+    if now >= claims.exp and not expired:
         return None
     return ClientToken(claims.jti, license_id, claims.avatar, claims.origin, claims.sessions, claims.duration)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+import structlog
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,6 +20,8 @@ LOST_AFTER: Final = timedelta(minutes=3)
 """A running session's record is written again each minute (``StoreWriter``); one that was not for so long is lost."""
 
 LOST_MESSAGE: Final = "The server that ran this session has gone without a word."
+
+log = structlog.get_logger(__name__)
 
 
 class RecordTable:
@@ -54,7 +57,7 @@ class RecordTable:
             wanted.append(SessionRow.license_id == license_id)
         if before is not None:
             wanted.append(SessionRow.started_at < before)
-        return await self._read(*wanted, limit=limit)
+        return await self._read(*wanted, limit=limit, readable=True)
 
     async def purge(self, before: datetime) -> int:
         """Delete what started before then and does not run any more; how many they were. Raises ``StoreError``."""
@@ -64,13 +67,22 @@ class RecordTable:
                 done = await connection.execute(delete(SessionRow).where(SessionRow.started_at < before, over))
         return done.rowcount
 
-    async def _read(self, *wanted: ColumnElement[bool], limit: int) -> list[SessionRecord]:
+    async def _read(self, *wanted: ColumnElement[bool], limit: int, readable: bool = False) -> list[SessionRecord]:
+        """``readable``: without those that a later version of this program wrote."""
         table = SessionRow.__table__
         statement = select(table).where(*wanted).order_by(SessionRow.started_at.desc(), SessionRow.id).limit(limit)
         with store_errors(self._address):
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(statement)).mappings().all()
-        return [self._record(dict(row)) for row in cast(Sequence[dict[str, Any]], rows)]
+        found: list[SessionRecord] = []
+        for row in cast(Sequence[dict[str, Any]], rows):
+            try:
+                found.append(self._record(dict(row)))
+            except StoreError as error:
+                if not readable:
+                    raise
+                log.warning("a record is passed over", error=str(error))
+        return found
 
     def _record(self, row: dict[str, Any]) -> SessionRecord:
         try:

@@ -96,6 +96,10 @@ class LicenseCheck(Protocol):
         """What belongs to the license key or client token; None for one that is not known."""
         ...
 
+    def guessed(self, key: str) -> bool:
+        """Whether a key that was not authorized may be a guess."""
+        ...
+
 
 def rest_router(
     settings: NavtalkSettings,
@@ -124,7 +128,7 @@ def rest_router(
             return answer
         access = licenses.authorize(key)
         if access is None:
-            if attempts is not None and key:
+            if attempts is not None and licenses.guessed(key):
                 attempts.failed(address)
             return _answer(HTTPStatus.UNAUTHORIZED, "The license key is missing or not valid.")
         return access

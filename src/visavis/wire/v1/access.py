@@ -37,7 +37,8 @@ def asking_license(request: Request, licenses: Licenses, attempts: AttemptLimits
         )
     if licenses.authorize(key) is not None:
         raise Refusal(RefusalKind.INVALID_LICENSE, "A client token is not enough here: the license key is needed.")
-    attempts.failed(address)
+    if licenses.guessed(key):
+        attempts.failed(address)
     raise Refusal(RefusalKind.INVALID_LICENSE, "The license key is not valid.")
 
 
