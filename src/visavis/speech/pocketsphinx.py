@@ -2,7 +2,7 @@
 
 It is made for an avatar that knows what its visitors ask: what is near one of the context's phrases is understood
 almost always, free dictation with every third or fourth word wrong on people. It recognizes while the user speaks and
-has the words a few milliseconds after the end.
+has the words within a tenth of a second after the end.
 """
 
 import asyncio
@@ -158,7 +158,7 @@ class _Utterance:
         return words.transcript(reply) if reply is not None else ""
 
     async def finish(self) -> Transcript:
-        """The words, a few milliseconds after the call when a worker was free. Raises ``SpeechError``."""
+        """The words, within a tenth of a second when a worker was free. Raises ``SpeechError``."""
         if not self._ended:
             self._ended = True
             self._tell("finish")
