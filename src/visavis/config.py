@@ -263,9 +263,9 @@ class RecognizerSettings(Section):
     base_url: WebUrl = setting("https://api.openai.com/v1", "Service address for transcriptions, with its /v1.")
     api_key: SecretStr | None = setting(None, "Key for that service.")
     workers: int = setting(
-        lambda: max(1, cores() // 2),
-        "Worker processes (pocketsphinx) or threads (whisper).",
-        shown="half the CPU cores",
+        lambda: min(8, max(2, cores())),
+        "Worker processes (pocketsphinx; further ones start when several visitors speak) or threads (whisper).",
+        shown="one for each CPU core, 2 to 8",
         ge=1,
         le=64,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from visavis.avatar.face import FaceState
+from visavis.conversation.lead_in import without_lead_in
 from visavis.conversation.stage import Stage
 from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk, Synthesizer, Voice, WordMark
 
@@ -79,6 +80,8 @@ class Speaking:
                 async for chunk in stream:
                     if not len(chunk.pcm):
                         continue
+                    if self._end is None:
+                        chunk = without_lead_in(chunk)
                     at = self._stage.say(chunk)
                     if self._end is None:
                         self._stage.show(FaceState.SPEAKING, at)
