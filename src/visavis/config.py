@@ -108,7 +108,9 @@ class SessionSettings(Section):
     queue_size: int = setting(20, "Visitors who may wait for a slot; 0: nobody waits.", ge=0, le=100_000)
     queue_timeout: Seconds = setting(60.0, "Longest wait for a slot.", unit="s")
     prepare_timeout: Seconds = setting(30.0, "Longest wait for an avatar's face and parts.", unit="s")
-    start_timeout: Seconds = setting(120.0, "Ends a call that is not connected so long after it was made.", unit="s")
+    start_timeout: Seconds = setting(
+        120.0, "Ends a call that is not connected so long after it was made, its time in the queue counted.", unit="s"
+    )
     media_timeout: Seconds = setting(20.0, "Ends a call whose picture and sound do not come up in time.", unit="s")
     media_lost_timeout: Seconds = setting(10.0, "Ends a call whose media connection is lost for longer.", unit="s")
     max_duration: SecondsOrNone = setting(3600.0, "Ends a call that lasts longer; 0: no limit.", unit="s")
