@@ -144,7 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(monitoring_router(status.health, registry))
     app.include_router(navtalk_router(desk, navtalk_settings(settings), catalogue, licenses, registry, attempts))
     app.include_router(client_tokens_router(licenses, catalogue, attempts))
-    app.include_router(sessions_router(store.records, licenses, attempts))
+    app.include_router(sessions_router(store.records, writer.flush, licenses, attempts))
     app.include_router(web_router())
     app.state.drain = desk.drain
     return app

@@ -1,6 +1,7 @@
 """``/v1/sessions``: whose records are told to whom, and in which form."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from visavis.session.rate import AttemptLimits
 from visavis.session.records import Counts, SessionRecord, StateEntry, StoreError
 from visavis.session.tokens import TokenRequest
 from visavis.store.store import Store, open_store
+from visavis.store.writer import StoreWriter
 from visavis.wire.v1.sessions import sessions_router
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,9 +31,18 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield store
 
 
-def client(records: Any, key: str | None = MINE.key, failures: int = 0) -> httpx.AsyncClient:
+async def nothing_waits() -> None:
+    pass
+
+
+def client(
+    records: Any,
+    key: str | None = MINE.key,
+    failures: int = 0,
+    flush: Callable[[], Awaitable[None]] = nothing_waits,
+) -> httpx.AsyncClient:
     app = FastAPI()
-    app.include_router(sessions_router(records, LICENSES, AttemptLimits(0, failures)))
+    app.include_router(sessions_router(records, flush, LICENSES, AttemptLimits(0, failures)))
     headers = {"authorization": f"Bearer {key}"} if key is not None else {}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server", headers=headers)
 
@@ -182,3 +193,18 @@ async def test_a_broken_store_is_told_without_its_reasons() -> None:
             answer = await http.get(path)
             assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
             assert "secret" not in answer.text
+
+
+async def test_what_has_just_begun_is_found_and_a_store_that_hangs_is_not_waited_for(store: Store) -> None:
+    writer = StoreWriter(store, delay=60)
+    writer.start()
+    writer.save_record(record("s-1"))
+    async with client(store.records, flush=writer.flush) as asking:
+        assert (await asking.get("/v1/sessions/s-1")).status_code == 200
+    await writer.close()
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    async with client(store.records, flush=hangs) as asking, asyncio.timeout(10):
+        assert (await asking.get("/v1/sessions/s-1")).status_code == 200

@@ -1,5 +1,8 @@
 """``/v1/sessions``: the records of sessions, for whoever looks into them by id."""
 
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
@@ -21,11 +24,15 @@ log = structlog.get_logger(__name__)
 
 _MOST: Final = 200
 _USUAL: Final = 50
+_FLUSH_SECONDS: Final = 2.0
 
 
-def sessions_router(records: SessionRecords, licenses: Licenses, attempts: AttemptLimits) -> APIRouter:
+def sessions_router(
+    records: SessionRecords, flush: Callable[[], Awaitable[None]], licenses: Licenses, attempts: AttemptLimits
+) -> APIRouter:
     """``GET /v1/sessions/{id}`` and ``GET /v1/sessions?limit=&before=``, of the asking license's sessions alone.
 
+    ``flush`` writes what this server has not written yet; it is waited for at most 2 s.
     The license key is in ``Authorization: Bearer KEY`` or ``license: KEY``. Errors are ``{code, message}``: 400
     ``bad_request``, 401 ``invalid_license``, 404 ``unknown_session``, 429 ``rate_limited``, 503 ``store_unavailable``.
     The list is ``{sessions, next}``, newest first; ``next``: where there may be more, what ``before`` takes for them.
@@ -36,6 +43,7 @@ def sessions_router(records: SessionRecords, licenses: Licenses, attempts: Attem
     async def one(request: Request, session_id: str) -> Response:  # pyright: ignore[reportUnusedFunction]
         try:
             license = asking_license(request, licenses, attempts)
+            await _written(flush)
             record = await records.find(session_id)
         except Refusal as refusal:
             return refusal_answer(refusal)
@@ -52,6 +60,7 @@ def sessions_router(records: SessionRecords, licenses: Licenses, attempts: Attem
             license = asking_license(request, licenses, attempts)
             limit = _limit(request.query_params.get("limit"))
             before = _time(request.query_params.get("before"))
+            await _written(flush)
             found = await records.latest(limit, license_id=license.id, before=before)
         except Refusal as refusal:
             return refusal_answer(refusal)
@@ -61,6 +70,12 @@ def sessions_router(records: SessionRecords, licenses: Licenses, attempts: Attem
         return answer({"sessions": [session_json(record) for record in found], "next": more})
 
     return router
+
+
+async def _written(flush: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            await flush()
 
 
 def _limit(text: str | None) -> int:
