@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -22,11 +23,23 @@ def test_the_command_writes_pictures(small_folder: Path, tmp_path: Path, monkeyp
     out = tmp_path / "out"
     monkeypatch.setattr("sys.argv", ["preview", str(out), "--package", str(small_folder)])
     assert preview.main() == 0
-    assert {path.name for path in out.iterdir()} == {"poster.jpg", "thumbnail.jpg", "sheet.png", "film.png"}
+    assert {path.name for path in out.iterdir()} == {
+        "poster.jpg",
+        "thumbnail.jpg",
+        "sheet.png",
+        "film.png",
+        "film.webm",
+    }
     poster = cv2.imread(str(out / "poster.jpg"))
     assert poster is not None
     assert poster.shape == (720, 720, 3)
     assert np.std(poster) > 5
+    with av.open(str(out / "film.webm")) as film:
+        pictures = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+    assert len(pictures) == int(sum(seconds for _, seconds in preview.SENTENCE) * 25)
+    assert pictures[0].shape == (512, 512)
+    # The mouth moves.
+    assert float(np.std(np.stack(pictures)[:, 320:400, 180:330], axis=0).max()) > 5
 
 
 def test_the_command_names_what_is_wrong(

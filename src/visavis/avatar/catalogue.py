@@ -5,7 +5,7 @@ import re
 import threading
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,8 +19,9 @@ from visavis.avatar.puppet.rig import rig_of
 
 EMBEDDED: Final = Path(__file__).parent / "embedded"
 """The folder of the avatars that come with the project."""
-_ID: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-_PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
+AVATAR_ID: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
+"""What a poster or a thumbnail may end with."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ class Avatar:
     id: str
     name: str
     persona: Persona
+    folder: Path
+    """Where its ``avatar.toml`` is."""
     package: Path
     updated: datetime
     """When its files were last changed; UTC."""
@@ -144,7 +147,8 @@ class Catalogue:
             for root in self._roots
             if root.is_dir()
             for folder in sorted(root.iterdir())
-            if (folder / AVATAR_FILE).is_file()
+            # One that begins with a dot is being written, or on its way out.
+            if not folder.name.startswith(".") and (folder / AVATAR_FILE).is_file()
         ]
 
     def _read(self) -> dict[str, Avatar]:
@@ -170,14 +174,11 @@ class Catalogue:
                 _log.warning("avatar left out", avatar=avatar.id, error=f"{folder / AVATAR_FILE}: package: {problem}")
                 del avatars[avatar.id]
                 continue
-            avatars[avatar.id] = Avatar(
-                avatar.id,
-                avatar.name,
-                avatar.persona,
-                lender.package,
-                avatar.updated,
-                avatar.poster or lender.poster,
-                avatar.thumbnail or avatar.poster or lender.thumbnail,
+            avatars[avatar.id] = replace(
+                avatar,
+                package=lender.package,
+                poster=avatar.poster or lender.poster,
+                thumbnail=avatar.thumbnail or avatar.poster or lender.thumbnail,
             )
         return avatars
 
@@ -189,7 +190,7 @@ class Catalogue:
 
 def _avatar(folder: Path) -> tuple[Avatar, str]:
     """The avatar in ``folder``, and the id of the avatar whose face it borrows (empty: it has its own)."""
-    if not _ID.match(folder.name):
+    if not AVATAR_ID.match(folder.name):
         raise PersonaError(folder, "", "the folder's name is not an id: letters, digits, '.', '_' and '-', 64 at most")
     file = folder / AVATAR_FILE
     read = read_avatar_file(file)
@@ -209,6 +210,7 @@ def _avatar(folder: Path) -> tuple[Avatar, str]:
         id=folder.name,
         name=read.persona.name,
         persona=read.persona,
+        folder=folder,
         package=package,
         updated=datetime.fromtimestamp(changed, UTC),
         poster=poster,
@@ -224,7 +226,7 @@ def _prepare(path: Path) -> AvatarPackage:
 
 
 def _picture(folder: Path, stem: str) -> Path | None:
-    return next((path for suffix in _PICTURES if (path := folder / (stem + suffix)).is_file()), None)
+    return next((path for suffix in PICTURES if (path := folder / (stem + suffix)).is_file()), None)
 
 
 def _changed(package: Path) -> int:

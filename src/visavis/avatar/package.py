@@ -4,18 +4,30 @@ Reading needs no pickle and no code of the package's; every size is checked befo
 """
 
 import io
+import re
 import zipfile
-import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from visavis.avatar.files import MAX_FILE, Files, PackageError, open_files, picture_size
+from visavis.avatar.files import (
+    MAX_FILE,
+    UNREADABLE,
+    Files,
+    FilesInside,
+    PackageError,
+    folder_with,
+    open_files,
+    picture_size,
+    plain_compression,
+    small_directory,
+)
 from visavis.avatar.manifest import Manifest
 
 Pixels = NDArray[np.uint8]
@@ -23,11 +35,20 @@ Field = NDArray[np.float16]
 
 MANIFEST: Final = "manifest.json"
 FIELDS: Final = "fields.npz"
+_MAX_MANIFEST: Final = 1024 * 1024
+_MAX_FINDINGS: Final = 50
 TONGUES: Final = 3
 """Lower layers of a mouth's interior: the tongue at rest, up, out."""
 _SUFFIXES: Final = (".webp", ".png")
 _MAX_SHIFT: Final = 4096.0
 """Largest value in a field; displacements are pixels at weight 1."""
+_MAGIC: Final = b"\x93NUMPY\x01\x00"
+# The header is a Python literal. It is matched, not evaluated: Python's parser may be driven into the ground.
+_HEADER: Final = re.compile(
+    rb"\{'descr': '([<>|=]?[A-Za-z][0-9]{0,3})', 'fortran_order': (False|True), "
+    rb"'shape': \(((?:[0-9]{1,9},? ?){0,8})\), ?\}\s*"
+)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +103,43 @@ class AvatarPackage:
 def load_package(path: Path) -> AvatarPackage:
     """Read and check the package in the folder or zip at ``path``. Blocks. Raises ``PackageError``."""
     files = open_files(path)
-    manifest = _manifest(files)
+    folder = folder_with(files, MANIFEST) if path.is_file() else None
+    problems: list[PackageError] = []
+    package = read_package(FilesInside(files, folder) if folder else files, problems)
+    if package is None:
+        raise problems[0]
+    return package
+
+
+def read_package(files: Files, problems: list[PackageError]) -> AvatarPackage | None:
+    """The package that ``files`` make; None after all that is wrong with it was added to ``problems``. Blocks."""
+    before = len(problems)
+    manifest = _manifest(files, problems)
+    if manifest is None:
+        return None
     size = manifest.size
     eyes = interior = None
     if manifest.eyes is not None:
         box = manifest.eyes.box
-        strips = _picture(files, "eyes", box.width, box.height * manifest.eyes.pictures, 3)
-        strips = strips.reshape(manifest.eyes.pictures, box.height, box.width, 3)
-        levels = len(manifest.eyes.blink)
-        grid = (len(manifest.eyes.gaze_y), len(manifest.eyes.gaze_x), box.height, box.width, 3)
-        eyes = EyePictures(strips[:levels], strips[levels:].reshape(grid))
+        count = manifest.eyes.pictures
+        strips = _tried(problems, lambda: read_picture(files, "eyes", box.width, box.height * count, 3))
+        if strips is not None:
+            strips = strips.reshape(count, box.height, box.width, 3)
+            levels = len(manifest.eyes.blink)
+            grid = (len(manifest.eyes.gaze_y), len(manifest.eyes.gaze_x), box.height, box.width, 3)
+            eyes = EyePictures(strips[:levels], strips[levels:].reshape(grid))
     if manifest.mouth.interior is not None:
         inside = manifest.mouth.interior
-        layers = _picture(files, "interior", inside.width, inside.height * (2 + TONGUES), 4)
-        layers = layers.reshape(2 + TONGUES, inside.height, inside.width, 4)
-        interior = InteriorPictures(layers[0], layers[1], layers[2:])
-    return AvatarPackage(manifest, _picture(files, "picture", size, size, 3), _fields(files, manifest), eyes, interior)
+        height = inside.height * (2 + TONGUES)
+        layers = _tried(problems, lambda: read_picture(files, "interior", inside.width, height, 4))
+        if layers is not None:
+            layers = layers.reshape(2 + TONGUES, inside.height, inside.width, 4)
+            interior = InteriorPictures(layers[0], layers[1], layers[2:])
+    picture = _tried(problems, lambda: read_picture(files, "picture", size, size, 3))
+    fields = _fields(files, manifest, problems)
+    if picture is None or fields is None or len(problems) > before:
+        return None
+    return AvatarPackage(manifest, picture, fields, eyes, interior)
 
 
 def save_package(package: AvatarPackage, folder: Path) -> None:
@@ -118,16 +160,11 @@ def save_package(package: AvatarPackage, folder: Path) -> None:
     np.savez_compressed(folder / FIELDS, **arrays)
 
 
-def _manifest(files: Files) -> Manifest:
-    try:
-        return Manifest.model_validate_json(files.read(MANIFEST))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise PackageError(MANIFEST, field, first["msg"].removeprefix("Value error, ")) from None
+def read_picture(files: Files, stem: str, width: int, height: int, channels: int) -> Pixels:
+    """The picture ``stem`` as PNG or WebP, of exactly this size: (height, width, channels), or (height, width) for one.
 
-
-def _picture(files: Files, stem: str, width: int, height: int, channels: int) -> Pixels:
+    Raises ``PackageError``, before memory is taken for another size.
+    """
     present = files.names()
     name = next((stem + suffix for suffix in _SUFFIXES if stem + suffix in present), None)
     if name is None:
@@ -139,13 +176,43 @@ def _picture(files: Files, stem: str, width: int, height: int, channels: int) ->
     if announced != (width, height):
         raise PackageError(name, "size", f"is {announced[0]} × {announced[1]}, the manifest asks {width} × {height}")
     flag = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_UNCHANGED
+    shape = (height, width) if channels == 1 else (height, width, channels)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error:
         pixels = None
-    if pixels is None or pixels.dtype != np.uint8 or pixels.shape != (height, width, channels):
+    if pixels is None or pixels.dtype != np.uint8 or pixels.shape != shape:
         raise PackageError(name, "", f"cannot be decoded as 8-bit with {channels} channels")
     return np.asarray(pixels, np.uint8)
+
+
+def _tried(problems: list[PackageError], read: Callable[[], _T]) -> _T | None:
+    try:
+        return read()
+    except PackageError as error:
+        problems.append(error)
+        return None
+
+
+def _manifest(files: Files, problems: list[PackageError]) -> Manifest | None:
+    try:
+        content = files.read(MANIFEST)
+        if len(content) > _MAX_MANIFEST:
+            raise PackageError(MANIFEST, "", f"is larger than {_MAX_MANIFEST} bytes")
+        return Manifest.model_validate_json(content)
+    except PackageError as error:
+        problems.append(error)
+    except ValidationError as error:
+        problems += validation_problems(MANIFEST, error)
+    return None
+
+
+def validation_problems(file: str, error: ValidationError) -> list[PackageError]:
+    """Each of pydantic's findings, the first 50 of them, with the field that it is about."""
+    return [
+        PackageError(file, ".".join(str(part) for part in one["loc"]), one["msg"].removeprefix("Value error, "))
+        for one in error.errors(include_url=False, include_input=False)[:_MAX_FINDINGS]
+    ]
 
 
 def _write_picture(path: Path, pixels: Pixels) -> None:
@@ -155,7 +222,7 @@ def _write_picture(path: Path, pixels: Pixels) -> None:
         raise OSError(f"{path} cannot be written")
 
 
-def _fields(files: Files, manifest: Manifest) -> Fields:
+def _fields(files: Files, manifest: Manifest, problems: list[PackageError]) -> Fields | None:
     shapes, grid, window = len(manifest.shapes), manifest.grid, manifest.mouth.window
     expected: dict[str, tuple[int, ...]] = {
         "main": (shapes, grid, grid, 2),
@@ -168,35 +235,66 @@ def _fields(files: Files, manifest: Manifest) -> Fields:
     if manifest.shading is not None:
         shading = manifest.shading
         expected["gain"] = (len(shading.shapes), shading.rows, shading.columns)
-    data = files.read(FIELDS)
+    unreadable = PackageError(FIELDS, "", "is not a readable npz file")
+    arrays: dict[str, Field] = {}
     try:
+        data = files.read(FIELDS)
+        if not small_directory(data[-2 * 65_536 :]):
+            raise unreadable
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return Fields(**{name: _array(archive, name, shape) for name, shape in expected.items()})
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise PackageError(FIELDS, "", "is not a readable npz file") from error
+            for name, shape in expected.items():
+                array = _tried(problems, lambda name=name, shape=shape: _array(archive, name, shape))
+                if array is not None:
+                    arrays[name] = array
+    except PackageError as error:
+        problems.append(error)
+    except UNREADABLE:
+        problems.append(unreadable)
+    return Fields(**arrays) if len(arrays) == len(expected) else None
 
 
 def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> Field:
     try:
-        with archive.open(f"{name}.npy") as member:
-            data = member.read(MAX_FILE + 1)
+        entry = archive.getinfo(f"{name}.npy")
     except KeyError:
         raise PackageError(FIELDS, name, "is missing") from None
+    if not plain_compression(entry):
+        raise PackageError(FIELDS, name, "is packed in a way other than 'stored' and 'deflated'")
+    try:
+        with archive.open(entry) as member:
+            data = member.read(MAX_FILE + 1)
+    except UNREADABLE:
+        raise PackageError(FIELDS, name, "cannot be unpacked") from None
     if len(data) > MAX_FILE:
         raise PackageError(FIELDS, name, f"is larger than {MAX_FILE} bytes")
-    stream = io.BytesIO(data)
-    try:
-        # The header is looked at first: numpy would take memory for whatever shape it announces.
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError("it has an unknown version")
-        announced, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        if dtype != np.float16 or announced != shape:
-            raise PackageError(FIELDS, name, f"is {dtype} {announced}, the manifest asks float16 {shape}")
-        stream.seek(0)
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except ValueError as error:
-        raise PackageError(FIELDS, name, f"is not a numpy array: {error}") from None
+    array = _parsed(data, name, shape)
     if not bool(np.isfinite(array).all()) or float(np.abs(array).max()) > _MAX_SHIFT:
         raise PackageError(FIELDS, name, f"holds values that are not finite or beyond ±{_MAX_SHIFT:.0f}")
-    return np.asarray(array, np.float16)
+    return array
+
+
+def _parsed(data: bytes, name: str, shape: tuple[int, ...]) -> Field:
+    """An array in version 1.0 of numpy's format (numpy.lib.format), if it is float16 of this shape."""
+
+    def wrong(problem: str) -> PackageError:
+        return PackageError(FIELDS, name, f"is not a numpy array: {problem}")
+
+    if not data.startswith(_MAGIC) or len(data) < 10:
+        raise wrong("it does not begin as one of version 1.0")
+    begin = 10 + int.from_bytes(data[8:10], "little")
+    header = _HEADER.fullmatch(data[10:begin])
+    if header is None:
+        raise wrong("its header cannot be read")
+    try:
+        dtype = np.dtype(header[1].decode())
+    except TypeError:
+        raise wrong("its header has an unknown type") from None
+    announced = tuple(int(part) for part in header[3].replace(b",", b" ").split())
+    if dtype != np.float16 or announced != shape:
+        raise PackageError(FIELDS, name, f"is {dtype} {announced}, the manifest asks float16 {shape}")
+    values = data[begin:]
+    needed = 2 * int(np.prod(shape))
+    if len(values) != needed:
+        raise wrong(f"it holds {len(values)} bytes of values, not {needed}")
+    order = "F" if header[2] == b"True" else "C"
+    return np.array(np.frombuffer(values, np.float16).reshape(shape, order=order), np.float16, order="C")

@@ -10,15 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 AVATAR_FILE: Final = "avatar.toml"
 _MAX_BYTES: Final = 1024 * 1024
+_MAX_FINDINGS: Final = 50
 
 
 class PersonaError(Exception):
-    """An ``avatar.toml`` cannot be used; the message names the file and the key."""
+    """An ``avatar.toml`` cannot be used; the message names the file and the key. ``others``: what else is wrong."""
 
-    def __init__(self, file: Path, key: str, problem: str) -> None:
+    def __init__(self, file: Path, key: str, problem: str, others: "tuple[PersonaError, ...]" = ()) -> None:
         super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}")
         self.file = file
         self.key = key
+        self.problem = problem
+        self.others = others
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,20 @@ def read_avatar_file(path: Path) -> AvatarFile:
         raise PersonaError(path, "", error.strerror or "cannot be read") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PersonaError(path, "", f"is not TOML: {error}") from None
+    except RecursionError:
+        raise PersonaError(path, "", "is nested too deeply") from None
     try:
         toml = _Toml.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        problem = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise PersonaError(path, key, problem) from None
+        first, *others = [
+            PersonaError(
+                path,
+                ".".join(str(part) for part in one["loc"]),
+                "is not a known key" if one["type"] == "extra_forbidden" else one["msg"],
+            )
+            for one in error.errors(include_url=False, include_input=False)[:_MAX_FINDINGS]
+        ]
+        raise PersonaError(path, first.key, first.problem, tuple(others)) from None
     knowledge = None
     if toml.knowledge:
         folder = path.parent.resolve()

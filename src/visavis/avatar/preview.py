@@ -1,16 +1,17 @@
-"""Pictures of an avatar for people: its poster, a contact sheet, a film strip of a spoken sentence.
+"""Pictures of an avatar for people: its poster, a contact sheet, a film of a spoken sentence and its frames in one.
 
     python -m visavis.avatar.preview OUT_FOLDER [--package FOLDER_OR_ZIP]
 
-writes ``poster.jpg``, ``thumbnail.jpg``, ``sheet.png`` and ``film.png``.
+writes them as ``visavis avatar preview`` does, for a package that is no avatar yet.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import av
 import cv2
 import numpy as np
 
@@ -23,17 +24,22 @@ from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.viseme import TimedViseme, Viseme
 
 _RATE: Final = 25
+_FILM_SIDE: Final = 512
 _VERA: Final = Path(__file__).parent / "embedded" / "vera" / "face"
 
 SENTENCE: Final[tuple[tuple[Viseme, float], ...]] = (
     (Viseme.SIL, 0.30),
     (Viseme.KK, 0.06), (Viseme.E, 0.08), (Viseme.NN, 0.07), (Viseme.OH, 0.19),
     (Viseme.SIL, 0.12),
-    (Viseme.PP, 0.08), (Viseme.AA, 0.15), (Viseme.IH, 0.07), (Viseme.NN, 0.06), (Viseme.E, 0.12), (Viseme.PP, 0.08),
-    (Viseme.IH, 0.09), (Viseme.SS, 0.10), (Viseme.FF, 0.09), (Viseme.E, 0.11), (Viseme.RR, 0.08), (Viseme.AA, 0.16),
+    (Viseme.NN, 0.07), (Viseme.AA, 0.14), (Viseme.IH, 0.07), (Viseme.SS, 0.11), (Viseme.DD, 0.05), (Viseme.OU, 0.07),
+    (Viseme.PP, 0.08), (Viseme.IH, 0.12), (Viseme.DD, 0.05), (Viseme.IH, 0.05), (Viseme.OU, 0.17),
+    (Viseme.SIL, 0.18),
+    (Viseme.OU, 0.07), (Viseme.AA, 0.10), (Viseme.DD, 0.05), (Viseme.KK, 0.06), (Viseme.E, 0.08), (Viseme.NN, 0.06),
+    (Viseme.AA, 0.11), (Viseme.IH, 0.06), (Viseme.DD, 0.06), (Viseme.OU, 0.10), (Viseme.FF, 0.09), (Viseme.OH, 0.10),
+    (Viseme.RR, 0.06), (Viseme.IH, 0.05), (Viseme.OU, 0.18),
     (Viseme.SIL, 0.35),
 )  # fmt: skip
-"""'Hello, my name is Vera': mouth shapes and seconds."""
+"""'Hello, nice to meet you. What can I do for you?', which any avatar may say: mouth shapes and seconds."""
 
 
 def timed(sentence: Sequence[tuple[Viseme, float]], start: float) -> list[TimedViseme]:
@@ -78,23 +84,62 @@ def contact_sheet(package: AvatarPackage, side: int = 320, columns: int = 5) -> 
 
 def film_strip(package: AvatarPackage, side: int = 160, columns: int = 12, crop: float = 0.5) -> Pixels:
     """Every frame at 25 a second of a spoken sentence, cropped to the middle ``crop`` of the picture. BGR."""
+    pictures: list[Pixels] = []
+    for now, frame in _spoken(package):
+        whole = np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420), np.uint8)
+        edge = int(whole.shape[1] * (1 - crop) / 2)
+        low = int(whole.shape[0] * 0.1)
+        part = whole[edge + low : whole.shape[0] - edge + low, edge : whole.shape[1] - edge]
+        pictures.append(_label(_small(part, side), now))
+    return _grid(pictures, columns)
+
+
+def write_film(package: AvatarPackage, path: Path) -> None:
+    """The spoken sentence, without sound, as VP8 in WebM: 512 × 512 at 25 frames a second. Raises ``OSError``."""
+    writing: Any = av.open(str(path), "w", format="webm")  # av.container.OutputContainer
+    with writing as container:
+        stream = container.add_stream("libvpx", rate=_RATE)
+        stream.width = stream.height = _FILM_SIDE
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 1_500_000
+        for index, (_, frame) in enumerate(_spoken(package)):
+            picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")
+            picture.pts = index
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+
+
+def write_preview(package: AvatarPackage, folder: Path) -> tuple[Path, ...]:
+    """Write ``poster.jpg``, ``thumbnail.jpg``, ``sheet.png``, ``film.png`` (a strip of frames) and ``film.webm``.
+
+    ``folder`` is made when missing. Returns the files. Blocks for seconds. Raises ``OSError``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    portrait = poster(package)
+    pictures = {
+        "poster.jpg": portrait,
+        "thumbnail.jpg": _small(portrait, 256),
+        "sheet.png": contact_sheet(package),
+        "film.png": film_strip(package),
+    }
+    for name, picture in pictures.items():
+        _write(folder / name, picture)
+    write_film(package, folder / "film.webm")
+    return tuple(folder / name for name in (*pictures, "film.webm"))
+
+
+def _spoken(package: AvatarPackage) -> Iterator[tuple[str, Pixels]]:
+    """The sentence's frames: the viseme's name, and I420, the same array each time."""
     visemes = timed(SENTENCE, 0.0)
     animator = Animator(seed=7)
     animator.state(FaceState.SPEAKING, 0.0)
     animator.speak(visemes)
-    renderer = PuppetRenderer(package)
+    renderer = PuppetRenderer(package, _FILM_SIDE, _FILM_SIDE)
     frame = np.empty((renderer.height * 3 // 2, renderer.width), np.uint8)
-    pictures: list[Pixels] = []
     for index in range(int(visemes[-1].end * _RATE)):
         at = index / _RATE
         renderer.paint(animator.frame(at), frame)
-        whole = np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420), np.uint8)
-        edge = int(renderer.width * (1 - crop) / 2)
-        low = int(renderer.height * 0.1)
-        part = whole[edge + low : renderer.height - edge + low, edge : renderer.width - edge]
-        now = next((v.viseme.value for v in visemes if v.start <= at < v.end), "")
-        pictures.append(_label(_small(part, side), now))
-    return _grid(pictures, columns)
+        yield next((v.viseme.value for v in visemes if v.start <= at < v.end), ""), frame
 
 
 def _settled(state: FaceState) -> FaceFrame:
@@ -128,7 +173,8 @@ def _grid(pictures: Sequence[Pixels], columns: int) -> Pixels:
 
 
 def _write(path: Path, picture: Pixels) -> None:
-    if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+    options = [cv2.IMWRITE_JPEG_QUALITY, 88] if path.suffix == ".jpg" else []
+    if not cv2.imwrite(str(path), picture, options):
         raise OSError(f"{path} cannot be written")
 
 
@@ -142,12 +188,7 @@ def main() -> int:
     except PackageError as error:
         print(error, file=sys.stderr)
         return 1
-    options.folder.mkdir(parents=True, exist_ok=True)
-    portrait = poster(package)
-    _write(options.folder / "poster.jpg", portrait)
-    _write(options.folder / "thumbnail.jpg", _small(portrait, 256))
-    _write(options.folder / "sheet.png", contact_sheet(package))
-    _write(options.folder / "film.png", film_strip(package))
+    write_preview(package, options.folder)
     return 0
 
 

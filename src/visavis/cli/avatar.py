@@ -1,18 +1,23 @@
 """``visavis avatar``: who can be called."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from visavis.cli.avatar_bundle import check, export, import_avatar
+from visavis.cli.avatar_common import find_avatar, open_catalogue, plain
 from visavis.cli.avatar_photo import from_photo
 from visavis.cli.common import ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
-    from visavis.avatar.catalogue import Avatar, Catalogue
-    from visavis.config import Settings
+    from visavis.avatar.catalogue import Avatar
 
 avatar_app = typer.Typer(name="avatar", help="Avatars: who can be called.", no_args_is_help=True)
 avatar_app.command("from-photo")(from_photo)
+avatar_app.command()(check)
+avatar_app.command("import")(import_avatar)
+avatar_app.command()(export)
 
 
 @avatar_app.command("list")
@@ -22,9 +27,9 @@ def list_avatars(config: ConfigOption = None, assignments: SetOption = None) -> 
     from rich.table import Table
 
     table = Table("id", "name", "language", "changed", "where", box=None, pad_edge=False)
-    for avatar in _catalogue(load(config, assignments)).all():
+    for avatar in open_catalogue(load(config, assignments).avatars.folder).all():
         changed = avatar.updated.strftime("%Y-%m-%d %H:%M")
-        table.add_row(avatar.id, avatar.name, avatar.persona.language, changed, _place(avatar))
+        table.add_row(avatar.id, plain(avatar.name), avatar.persona.language, changed, _place(avatar))
     Console().print(table)
 
 
@@ -34,25 +39,31 @@ def show(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Show an avatar: its face, its voice, what it says first, and what it is told to be."""
+    """Show an avatar: its face and where that comes from, its voice, what it says first, what it is told to be."""
+    from visavis.avatar.bundle import consent_of
     from visavis.avatar.files import PackageError
     from visavis.avatar.package import load_package
 
-    catalogue = _catalogue(load(config, assignments))
-    avatar = catalogue.get(wanted) or next(iter(catalogue.find(wanted)), None)
-    if avatar is None:
-        fail(f"there is no avatar {wanted!r}; 'visavis avatar list' shows those there are")
+    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
     try:
         package = load_package(avatar.package)
+        consent = consent_of(avatar.package)
     except PackageError as error:
-        fail(str(error))
-    persona = avatar.persona
+        fail(plain(str(error)))
+    persona, manifest = avatar.persona, package.manifest
+    files = list(avatar.package.iterdir()) if avatar.package.is_dir() else [avatar.package]
+    size = sum(file.stat().st_size for file in files if file.is_file())
     rows = {
         "id": avatar.id,
         "name": avatar.name,
         "folder": _place(avatar),
-        "face": f"{package.manifest.size}×{package.manifest.size} pixels, {avatar.package}",
-        "licence": package.manifest.licence,
+        "face": f"{manifest.size}×{manifest.size} pixels, {avatar.package}",
+        "kind": {"cg": "computer-made", "photo": "from a photo", "layers": "drawn in layers"}[manifest.kind],
+        "size": f"{size / 1e6:.1f} MB, {len(manifest.shapes)} shapes on {manifest.grid}×{manifest.grid} nodes",
+        "licence": manifest.licence,
+        "source": manifest.source or "not said",
+        "notice": manifest.notice or "none",
+        "consent": f"{consent.given:%Y-%m-%d %H:%M} UTC: {consent.statement}" if consent else "none",
         "picture": str(avatar.poster or "none"),
         "language": persona.language,
         "voice": persona.voice or "the language's own",
@@ -64,22 +75,38 @@ def show(
         "prompt": persona.prompt or "none",
     }
     for name, value in rows.items():
-        first, *others = value.splitlines() or [""]
+        first, *others = plain(value).splitlines() or [""]
         typer.echo(f"{name:<10} {first}")
         for line in others:
             typer.echo(f"{'':<10} {line}".rstrip())
 
 
-def _catalogue(settings: "Settings") -> "Catalogue":
-    from visavis.avatar.catalogue import Catalogue
-    from visavis.log import configure_logging
+@avatar_app.command()
+def preview(
+    wanted: Annotated[str, typer.Argument(metavar="NAME_OR_ID")],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Where the pictures go; else ./ID-preview.")
+    ] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Draw an avatar: its poster, a sheet of all mouth shapes and moods, a short film of it speaking."""
+    from visavis.avatar.files import PackageError
+    from visavis.avatar.package import load_package
+    from visavis.avatar.preview import write_preview
 
-    # An avatar that had to be left out is told as a warning.
-    configure_logging("warning", "console")
-    return Catalogue(settings.avatars.folder)
+    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
+    folder = output if output is not None else Path(f"{avatar.id}-preview")
+    try:
+        written = write_preview(load_package(avatar.package), folder)
+    except PackageError as error:
+        fail(plain(str(error)))
+    except OSError as error:
+        fail(f"{folder} could not be written: {error.strerror or error}")
+    typer.echo(f"{plain(avatar.name)} is drawn in {', '.join(str(path) for path in written)}")
 
 
 def _place(avatar: "Avatar") -> str:
     from visavis.avatar.catalogue import EMBEDDED
 
-    return "embedded" if avatar.package.is_relative_to(EMBEDDED) else str(avatar.package.parent)
+    return "embedded" if avatar.folder.is_relative_to(EMBEDDED) else str(avatar.folder)

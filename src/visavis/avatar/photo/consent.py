@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
 CONSENT_FILE: Final = "consent.json"
 STATEMENT: Final = (
     "I am the person in this photo, or that person has allowed me to make a talking avatar of it. "
@@ -13,6 +15,13 @@ STATEMENT: Final = (
 )
 """What has to be agreed to."""
 MAX_LENGTH: Final = 2000
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    statement: str
+    given: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,12 @@ class Consent:
     def now(statement: str) -> "Consent":
         """Consent given at this moment. Raises ``ValueError``."""
         return Consent(statement.strip(), datetime.now(UTC))
+
+    @staticmethod
+    def parse(content: bytes) -> "Consent":
+        """What ``write`` wrote. Raises ``ValueError``, for wrong fields pydantic's ``ValidationError``."""
+        read = _File.model_validate_json(content)
+        return Consent(read.statement, read.given.astimezone(UTC))
 
     def write(self, folder: Path) -> None:
         """Write ``consent.json`` into ``folder``. Blocks."""

@@ -1,12 +1,11 @@
 """Reading a photograph that is not trusted: bounds are checked before memory is taken."""
 
-import struct
 from typing import Final
 
 import cv2
 import numpy as np
 
-from visavis.avatar.files import picture_size
+from visavis.avatar.files import jpeg_size, picture_size
 from visavis.avatar.package import Pixels
 from visavis.avatar.photo.errors import NotAnImage, TooLarge
 
@@ -17,8 +16,6 @@ MAX_PIXELS: Final = 50_000_000
 MIN_SIDE: Final = 64
 _WORKING_SIDE: Final = 2400
 """Photographs are made smaller to this longest side: an avatar's picture has less."""
-# JPEG markers that begin a frame (ITU-T T.81, table B.1): SOF0–SOF15 without DHT, JPG and DAC.
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def decode(data: bytes) -> Pixels:
@@ -28,7 +25,7 @@ def decode(data: bytes) -> Pixels:
     """
     if len(data) > MAX_BYTES:
         raise TooLarge(f"the photo is larger than {MAX_BYTES // 1024**2} MB; save it smaller")
-    announced = picture_size(data) or _jpeg_size(data)
+    announced = picture_size(data) or jpeg_size(data)
     if announced is None:
         raise NotAnImage("this is no JPEG, PNG or WebP picture")
     width, height = announced
@@ -56,25 +53,3 @@ def _smaller(picture: Pixels) -> Pixels:
         return picture
     size = (max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a JPEG's frame header (ITU-T T.81, B.2.2); None when it is no JPEG."""
-    if data[:3] != b"\xff\xd8\xff":
-        return None
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return (width, height) if width and height else None
-        if marker == 0x01 or 0xD0 <= marker <= 0xD9:
-            at += 2
-            continue
-        at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    return None
