@@ -98,6 +98,11 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert Knowledge.load(path).scripted["greeting"] == ("Grüß Gott.",)
 
 
+def test_a_file_nested_beyond_reason_is_an_error() -> None:
+    with pytest.raises(KnowledgeError, match=r"knowledge\.toml"):
+        Knowledge.parse("a = " + "[" * 20_000)
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"#" * 1_100_000], ids=["missing", "not UTF-8", "too large"])
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "knowledge.toml"

@@ -85,7 +85,7 @@ class Knowledge:
         """Read a file's text; ``source`` names it in errors. Raises ``KnowledgeError``."""
         try:
             file = _File.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise KnowledgeError(f"{source}: {error}") from None
         except ValidationError as error:
             faults = "; ".join(f"{_key(fault['loc'])}: {_reason(fault)}" for fault in error.errors()[:5])
