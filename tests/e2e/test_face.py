@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.busy import up_to_three_times
 from tests.e2e.conftest import visit
 from tests.e2e.voices import spoken
 from visavis.bench.server_process import ServerProcess
@@ -71,6 +72,7 @@ async def test_the_mouth_follows_the_voice(server: ServerProcess) -> None:
     assert np.corrcoef(level, opened)[0, 1] > 0.6
 
 
+@up_to_three_times
 async def test_an_idle_face_is_alive_and_sends_25_pictures_a_second(server: ServerProcess) -> None:
     async with visit(server, model="transparency") as visitor:
         watcher_start = visitor.pictures

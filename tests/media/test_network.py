@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.busy import up_to_three_times
 from tests.media.relay import Relay
 from tests.media.scene import Scene, speech
 from tests.media.visitor import Call
@@ -68,6 +69,7 @@ async def far(pool: Executor, relay: Relay, scene: Scene, **changes: Any) -> Asy
         relay.close()
 
 
+@up_to_three_times
 async def test_a_bottleneck_freezes_the_picture_for_less_than_two_seconds(pool: Executor) -> None:
     relay = Relay()
     relay.down.delay = relay.up.delay = 0.02
@@ -94,6 +96,7 @@ async def test_a_bottleneck_freezes_the_picture_for_less_than_two_seconds(pool: 
         assert call.peer.state is PeerState.CONNECTED
 
 
+@up_to_three_times
 async def test_random_loss_of_5_percent_keeps_picture_and_sound_going(pool: Executor) -> None:
     relay = Relay(seed=11)
     relay.down.delay = relay.up.delay = 0.03
@@ -111,6 +114,7 @@ async def test_random_loss_of_5_percent_keeps_picture_and_sound_going(pool: Exec
         assert len([at for at in watcher.heard if start < at < end]) > 0.7 * 8 * 50
 
 
+@up_to_three_times
 async def test_jitter_of_100_ms_keeps_picture_and_sound_going(pool: Executor) -> None:
     relay = Relay(seed=5)
     relay.down.delay = relay.up.delay = 0.02

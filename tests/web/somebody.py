@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from playwright.async_api import Error as PlaywrightError
+
 from tests.browser import BrowserPage
 from tests.web.fake_server import LICENSE, FakeServer
 
@@ -34,7 +36,14 @@ async def make_scene(browser: BrowserPage, server: FakeServer, **options: Any) -
         options["license"] = LICENSE
     if not {"name", "avatarId"} & options.keys():
         options["name"] = "Ada"
-    await browser.page.evaluate(MAKE, [options, "/sdk/visavis.js"])
+    try:
+        await browser.page.evaluate(MAKE, [options, "/sdk/visavis.js"])
+    except PlaywrightError as error:
+        # Chromium gives a request up where the machine's network interfaces change meanwhile.
+        if "Failed to fetch dynamically imported module" not in error.message:
+            raise
+        await browser.page.reload()
+        await browser.page.evaluate(MAKE, [options, "/sdk/visavis.js"])
 
 
 async def connect(browser: BrowserPage, **options: Any) -> Any:
