@@ -16,9 +16,11 @@ def up_to_three_times(test: Callable[Parameters, Awaitable[None]]) -> Callable[P
     async def attempts(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return await test(*args, **kwargs)
+                await test(*args, **kwargs)
             except AssertionError as error:
                 print(f"once more, as this may have been the machine's fault: {error}")
+            else:
+                return
         await test(*args, **kwargs)
 
     return attempts
