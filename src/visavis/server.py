@@ -2,9 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Literal
 
 import cv2
@@ -78,10 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
         token_lifetime=settings.limits.token_lifetime,
     )
     attempts = AttemptLimits(settings.limits.connects_per_minute, settings.limits.failures_per_minute)
-    try:
+    with _store_settings():
         store = Store(settings.store.url.get_secret_value())
-    except StoreError as error:
-        raise SettingsError(f"store.url cannot be used: {error}") from None
     writer = StoreWriter(store, records_days=settings.store.records_days)
     pool = ThreadPoolExecutor(settings.media.workers, thread_name_prefix="picture")
     neural = Neural(settings)
@@ -125,7 +123,8 @@ def create_app(settings: Settings) -> FastAPI:
             closing.push_async_callback(close_part, "catalogue", watching.close)
             closing.push_async_callback(close_part, "sessions", desk.close)
             try:
-                await _open(store)
+                with _store_settings():
+                    await store.open()
                 writer.start()
                 watching.spawn(catalogue.watch())
                 await providers.start()
@@ -150,9 +149,10 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def _open(store: Store) -> None:
+@contextmanager
+def _store_settings() -> Generator[None]:
     try:
-        await store.open()
+        yield
     except StoreError as error:
         raise SettingsError(f"store.url cannot be used: {error}") from None
 

@@ -73,8 +73,8 @@ class FaceFrame:
     tongue: Tongue = Tongue.REST
 
 
-class Renderer(Protocol):
-    """Paints one session's face. Not thread-safe: one call at a time, from any thread."""
+class Sized(Protocol):
+    """What has the size of its pictures."""
 
     @property
     def width(self) -> int:
@@ -85,24 +85,18 @@ class Renderer(Protocol):
     def height(self) -> int:
         """Pixels down; even."""
         ...
+
+
+class Renderer(Sized, Protocol):
+    """Paints one session's face. Not thread-safe: one call at a time, from any thread."""
 
     def paint(self, face: FaceFrame, frame: NDArray[np.uint8]) -> None:
         """Write the picture into ``frame``: I420 planes, shape (height * 3 // 2, width), limited range BT.601."""
         ...
 
 
-class Face(Protocol):
+class Face(Sized, Protocol):
     """One session's face as a stage plays it; all times are media seconds. All but ``paint`` on the event loop."""
-
-    @property
-    def width(self) -> int:
-        """Pixels across; even."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Pixels down; even."""
-        ...
 
     @property
     def latency(self) -> float:

@@ -76,8 +76,6 @@ async def _push(pcm: bytes, studio: Studio, visitor: Visitor) -> None:
 
 async def _signal(command: AcceptAnswer | AcceptOffer | AddCandidate, studio: Studio, visitor: Visitor) -> None:
     peer = studio.peer
-    if peer is None:
-        return
     try:
         match command:
             case AcceptAnswer(sdp):

@@ -49,6 +49,7 @@ class Keeping:
         life: float,
     ) -> None:
         self.key = key
+        self._key_hash = hash_of(key)
         self._archive = archive
         self._session_id = session_id
         self._license_id = license_id
@@ -82,7 +83,7 @@ class Keeping:
         self._archive.save_session(
             SavedSession(
                 session_id=self._session_id,
-                key_hash=hash_of(self.key),
+                key_hash=self._key_hash,
                 license_id=self._license_id,
                 avatar_id=self._avatar_id,
                 snapshot=snapshot,

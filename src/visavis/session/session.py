@@ -164,9 +164,7 @@ class Session:
     @property
     def snapshot(self) -> Snapshot:
         """The conversation as it is, or was last."""
-        if self._studio and isinstance(self._studio.conversation, Conversation):
-            return self._studio.conversation.snapshot()
-        return self._snapshot
+        return self._conversation.snapshot() if self._conversation else self._snapshot
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         """See ``Call``."""
@@ -187,7 +185,7 @@ class Session:
         """See ``Call``."""
         if not self._ending.done():
             self._lost = lost
-        self._end(ending, message or _MESSAGES[ending])
+        self._end(ending, message)
         await asyncio.shield(self._start())
 
     def hand_over(self) -> None:
@@ -195,7 +193,7 @@ class Session:
         self._dossier.close()
         if self._booking.keeping:
             self._booking.keeping.close()
-        self._end(Ending.REPLACED, _MESSAGES[Ending.REPLACED])
+        self._end(Ending.REPLACED)
 
     async def handle(self, command: Command) -> None:
         """See ``Call``."""
@@ -204,11 +202,17 @@ class Session:
         if isinstance(command, SendText) and command.reply:
             self._dossier.typed()
         if isinstance(command, KeepAlive):
-            self._keep_alive()
+            self._watch.keep_alive()
         elif self._early is not None:
             self._early.put(command)
         elif self._studio:
             await carry_out(command, self._studio, self._visitor)
+
+    @property
+    def _conversation(self) -> Conversation | None:
+        """None before there is one, and in transparency mode."""
+        conversation = self._studio.conversation if self._studio else None
+        return conversation if isinstance(conversation, Conversation) else None
 
     def _start(self) -> asyncio.Task[None]:
         """The session's task; of one that was left before, it only frees."""
@@ -230,7 +234,7 @@ class Session:
             await work
         except Exception:
             log.exception("the session failed")
-            self._end(Ending.BACKEND_ERROR, _MESSAGES[Ending.BACKEND_ERROR])
+            self._end(Ending.BACKEND_ERROR)
 
     async def _live(self) -> None:
         """From the queue to the greeting."""
@@ -253,16 +257,15 @@ class Session:
                 await self._answered.wait()
         except TimeoutError:
             log.debug("the client's answer is late")
-        conversation = self._studio.conversation if self._studio else None
-        if isinstance(conversation, Conversation):
-            conversation.open()
+        if self._conversation:
+            self._conversation.open()
         self._emit(Ready())
         await self._media.wait()
         self._enter(SessionState.CONNECTED)
         self._dossier.connected(asyncio.get_running_loop().time() - began)
         await asyncio.sleep(_GREETING_SECONDS)
-        if isinstance(conversation, Conversation):
-            conversation.begin()
+        if self._conversation:
+            self._conversation.begin()
 
     async def _queue(self) -> bool:
         """Wait for a slot; whether there was one in time."""
@@ -273,7 +276,7 @@ class Session:
             async with asyncio.timeout(self._kit.timers.queue):
                 await self._ticket.wait()
         except TimeoutError:
-            self._end(Ending.NO_SLOT, _MESSAGES[Ending.NO_SLOT])
+            self._end(Ending.NO_SLOT)
             return False
         except TicketSpent:
             return False
@@ -294,7 +297,7 @@ class Session:
         except* TimeoutError:
             self._end(Ending.SESSION_TIMEOUT, "The avatar was not ready in time.")
         studio = self._studio
-        if studio is None or studio.peer is None or self._ending.done():
+        if studio is None or self._ending.done():
             return None
         offer = await studio.peer.offer()
         while (command := self._early.take() if self._early else None) is not None:
@@ -329,7 +332,7 @@ class Session:
 
     async def _hang_up(self) -> None:
         await asyncio.sleep(_LAST_WORD_SECONDS)
-        self._end(Ending.CONVERSATION_ENDED, _MESSAGES[Ending.CONVERSATION_ENDED])
+        self._end(Ending.CONVERSATION_ENDED)
 
     def _control_seen(self, there: bool) -> None:
         if self._control:
@@ -338,14 +341,10 @@ class Session:
     def _control_lost(self, message: str) -> None:
         self._end(Ending.CONTROL_DISCONNECTED, message)
 
-    def _keep_alive(self) -> None:
-        self._watch.keep_alive()
-
     def _warn(self, expiring: Expiring) -> None:
         self._emit(expiring)
-        conversation = self._studio.conversation if self._studio else None
-        if self._kit.idle_question and expiring.preventable and isinstance(conversation, Conversation):
-            conversation.ask_presence()
+        if self._kit.idle_question and expiring.preventable and self._conversation:
+            self._conversation.ask_presence()
 
     def _quiet_since(self) -> float | None:
         return self._studio.conversation.quiet_since if self._studio else None
@@ -369,7 +368,7 @@ class Session:
             case PeerState.LOST:
                 self._watch.media_lost()
             case PeerState.FAILED:
-                self._end(Ending.MEDIA_FAILED, _MESSAGES[Ending.MEDIA_FAILED])
+                self._end(Ending.MEDIA_FAILED)
             case PeerState.CLOSED if not self._ending.done():
                 # By the visitor's side. Who hangs up says so by the wire, too; anybody else may be about to come back.
                 self._watch.media_lost()
@@ -388,9 +387,9 @@ class Session:
                 self._end(Ending.BACKEND_ERROR, "The client does not take its events.")
         self._dossier.note(event)
 
-    def _end(self, ending: Ending, message: str) -> None:
+    def _end(self, ending: Ending, message: str = "") -> None:
         if not self._ending.done():
-            self._ending.set_result((ending, message))
+            self._ending.set_result((ending, message or _MESSAGES[ending]))
 
     async def _free(self, ending: Ending, message: str) -> None:
         # The place is free at once for whoever comes next; what is left to close costs little.

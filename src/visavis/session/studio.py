@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.catalogue import Avatar
+from visavis.avatar.face import Face
+from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.face import PuppetFace
 from visavis.closing import close_part
 from visavis.conversation.conversation import Conversation
@@ -49,25 +51,28 @@ class Listeners:
 class Studio:
     """All parts of one session that cost something; ``close`` frees them."""
 
-    def __init__(self, kit: Kit, stage: Stage, playout: Playout, conversation: Conversation | Transparency) -> None:
-        self.stage = stage
-        self.playout = playout
+    def __init__(
+        self,
+        stage: Stage,
+        playout: Playout,
+        conversation: Conversation | Transparency,
+        camera: Camera | None,
+        peer: Peer,
+        uncount: Callable[[], None],
+    ) -> None:
         self.conversation = conversation
-        self.camera: Camera | None = None
-        self.peer: Peer | None = None
-        self._uncount: Callable[[], None] | None = None
-        if isinstance(conversation, Conversation) and conversation.accepts_images:
-            self.camera = Camera(kit.pool, conversation.send_image)
+        self.peer = peer
+        self._stage = stage
+        self._playout = playout
+        self._camera = camera
+        self._uncount = uncount
 
     @classmethod
     async def open(cls, kit: Kit, programme: Programme, parts: Parts | None, listeners: Listeners) -> "Studio":
         """Load the face and make everything else; ``parts`` is None in transparency mode. Raises ``PackageError``."""
         package = await kit.catalogue.load(programme.avatar)
         clock = MediaClock()
-        face = await asyncio.to_thread(kit.neural, package, programme.avatar.package, clock.now)
-        if face is None:
-            renderer = await asyncio.to_thread(kit.renderer, package)
-            face = PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), renderer)
+        face = await asyncio.to_thread(_face, kit, programme, package, clock)
         playout = Playout(clock, lead=max(LEAD, face.latency))
         stage = Stage(clock, playout, face)
         if parts is None:
@@ -87,28 +92,34 @@ class Studio:
                 on_end=listeners.on_end,
                 on_reached=listeners.on_reached,
             )
-        studio = cls(kit, stage, playout, conversation)
-        studio.peer = peer = Peer(
+        camera = None
+        if isinstance(conversation, Conversation) and conversation.accepts_images:
+            camera = Camera(kit.pool, conversation.send_image)
+        peer = Peer(
             kit.peer,
             stage,
             playout,
             clock,
             kit.pool,
             on_state=listeners.on_peer,
-            on_camera=studio.camera.take if studio.camera else None,
+            on_camera=camera.take if camera else None,
         )
-        studio._uncount = kit.metrics.follow(peer.stats)
-        return studio
+        return cls(stage, playout, conversation, camera, peer, kit.metrics.follow(peer.stats))
 
     async def close(self) -> None:
         """End the conversation and the media, and free everything."""
-        if self.camera:
-            await close_part("camera", self.camera.close)
+        if self._camera:
+            await close_part("camera", self._camera.close)
         await close_part("conversation", self.conversation.close)
-        if self.peer:
-            await close_part("peer", self.peer.close)
-        await close_part("playout", self.playout.close)
-        if self._uncount:
-            await close_part("figures", self._uncount)
-        await close_part("stage", self.stage.strike)
-        self.peer = self.camera = None
+        await close_part("peer", self.peer.close)
+        await close_part("playout", self._playout.close)
+        await close_part("figures", self._uncount)
+        await close_part("stage", self._stage.strike)
+
+
+def _face(kit: Kit, programme: Programme, package: AvatarPackage, clock: MediaClock) -> Face:
+    """What a network draws, where the settings say so; else the puppet. Blocks."""
+    face = kit.neural(package, programme.avatar.package, clock.now)
+    if face is not None:
+        return face
+    return PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), kit.renderer(package))

@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from visavis.avatar.face import Sized
 from visavis.speech.ports import SPEECH_RATE, Pcm16
 
 Pixels = NDArray[np.uint8]
@@ -39,21 +40,11 @@ class Drawn:
     pixels: Pixels
 
 
-class AudioRenderer(Protocol):
+class AudioRenderer(Sized, Protocol):
     """Paints one session's face from the sound of its voice, on the media clock.
 
     ``push``, ``clear`` and ``frames`` are called on the event loop and return at once; ``paint`` in a pool thread.
     """
-
-    @property
-    def width(self) -> int:
-        """Pixels across; even."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Pixels down; even."""
-        ...
 
     @property
     def latency(self) -> float:
