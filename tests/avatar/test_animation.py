@@ -9,7 +9,8 @@ from visavis.avatar.animation.idle import Blinks, breath
 from visavis.avatar.animation.speech import CLOSING, LEAD, LIMIT, SpeechMotion
 from visavis.avatar.animation.states import MANNERS
 from visavis.avatar.animation.visemes import SHAPES
-from visavis.avatar.face import ARKIT_INDEX, FaceFrame, FaceState, Tongue
+from visavis.avatar.face import FaceFrame, FaceState, Tongue
+from visavis.blendshape import ARKIT_INDEX
 from visavis.viseme import TimedViseme, Viseme
 
 V = Viseme

@@ -3,30 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.avatar.emotion import Feeling
+from visavis.avatar.view import Background
+from visavis.blendshape import ARKIT, ArkitFrame
 from visavis.speech.ports import Pcm16
 from visavis.viseme import TimedViseme
-
-ARKIT: Final[tuple[str, ...]] = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
-    "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
-    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
-    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
-    "jawForward", "jawLeft", "jawOpen", "jawRight",
-    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
-    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
-    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
-    "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft",
-    "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
-)  # fmt: skip
-"""The 52 blendshapes of Apple's ARKit face tracking, in alphabetical order: the order of ``FaceFrame.arkit``."""
-
-ARKIT_INDEX: Final[dict[str, int]] = {name: index for index, name in enumerate(ARKIT)}
 
 
 class FaceState(StrEnum):
@@ -94,6 +80,10 @@ class Renderer(Sized, Protocol):
         """Write the picture into ``frame``: I420 planes, shape (height * 3 // 2, width), limited range BT.601."""
         ...
 
+    def behind(self, background: Background) -> None:
+        """What lies behind the person from the next picture on. From any thread, also while one is painted."""
+        ...
+
 
 class Face(Sized, Protocol):
     """One session's face as a stage plays it; all times are media seconds. All but ``paint`` on the event loop."""
@@ -108,7 +98,27 @@ class Face(Sized, Protocol):
         ...
 
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
-        """Mouth shapes of such sound."""
+        """Mouth shapes of such sound, in order of time."""
+        ...
+
+    def follow(self, frames: Sequence[ArkitFrame]) -> None:
+        """Weights that came with such sound, in order of time: they take the place of its mouth shapes."""
+        ...
+
+    def stress(self, times: Sequence[float]) -> None:
+        """When the voice stresses a word, in order of time."""
+        ...
+
+    def feel(self, feeling: Feeling, at: float) -> None:
+        """What the avatar shows to feel from ``at`` on."""
+        ...
+
+    def hear(self, speaking: bool, at: float) -> None:
+        """The visitor began to speak at ``at``, or made a pause."""
+        ...
+
+    def behind(self, background: Background) -> None:
+        """What lies behind the person from the next picture on. Ignored by faces whose pictures have no matte."""
         ...
 
     def state(self, state: FaceState, at: float) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from visavis.avatar.face import ARKIT_INDEX
+from visavis.blendshape import ARKIT_INDEX
 
 FORMAT: Final = 1
 """The version of the format that this code reads and writes."""

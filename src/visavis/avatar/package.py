@@ -98,6 +98,10 @@ class AvatarPackage:
     fields: Fields
     eyes: EyePictures | None = None
     interior: InteriorPictures | None = None
+    matte: Pixels | None = None
+    """(size, size): how much of each pixel is the person, 0–255; None: the picture cannot be taken apart."""
+    plate: Pixels | None = None
+    """(size, size, 3): the background without the person, BGR; None: the manifest's colour."""
 
 
 def load_package(path: Path) -> AvatarPackage:
@@ -136,10 +140,15 @@ def read_package(files: Files, problems: list[PackageError]) -> AvatarPackage | 
             layers = layers.reshape(2 + TONGUES, inside.height, inside.width, 4)
             interior = InteriorPictures(layers[0], layers[1], layers[2:])
     picture = _tried(problems, lambda: read_picture(files, "picture", size, size, 3))
+    matte = plate = None
+    if "matte.png" in files.names():
+        matte = _tried(problems, lambda: read_picture(files, "matte", size, size, 1))
+    if any("plate" + suffix in files.names() for suffix in _SUFFIXES):
+        plate = _tried(problems, lambda: read_picture(files, "plate", size, size, 3))
     fields = _fields(files, manifest, problems)
     if picture is None or fields is None or len(problems) > before:
         return None
-    return AvatarPackage(manifest, picture, fields, eyes, interior)
+    return AvatarPackage(manifest, picture, fields, eyes, interior, matte, plate)
 
 
 def save_package(package: AvatarPackage, folder: Path) -> None:
@@ -148,6 +157,10 @@ def save_package(package: AvatarPackage, folder: Path) -> None:
     manifest = package.manifest.model_dump_json(indent=1, exclude_none=True)
     (folder / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
     _write_picture(folder / "picture.webp", package.picture)
+    if package.matte is not None:
+        _write_picture(folder / "matte.png", package.matte)
+    if package.plate is not None:
+        _write_picture(folder / "plate.webp", package.plate)
     if package.eyes is not None:
         strips = np.concatenate([package.eyes.blink, package.eyes.gaze.reshape(-1, *package.eyes.gaze.shape[2:])])
         _write_picture(folder / "eyes.webp", strips.reshape(-1, *strips.shape[2:]))

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.blendshape import ArkitFrame
 from visavis.viseme import TimedViseme
 
 Pcm16 = NDArray[np.int16]
@@ -134,6 +135,8 @@ class SpeechChunk:
     pcm: Pcm16
     visemes: tuple[TimedViseme, ...] | None = None
     words: tuple[WordMark, ...] = ()
+    arkit: tuple[ArkitFrame, ...] = ()
+    """Frames of the whole face, where the provider gives them; they go before the visemes."""
 
 
 class Synthesizer(Protocol):

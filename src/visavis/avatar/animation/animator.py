@@ -14,7 +14,8 @@ from visavis.avatar.animation.idle import Blinks, Drift, Gaze, breath
 from visavis.avatar.animation.speech import LEAD, SpeechMotion
 from visavis.avatar.animation.states import MANNERS, STARTLED, Manner
 from visavis.avatar.animation.visemes import SHAPES, Weights, shape
-from visavis.avatar.face import ARKIT, ARKIT_INDEX, FaceFrame, FaceState
+from visavis.avatar.face import FaceFrame, FaceState
+from visavis.blendshape import ARKIT, ARKIT_INDEX
 from visavis.viseme import TimedViseme
 
 _STATES: Final = tuple(FaceState)

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from visavis.avatar.animation.visemes import SHAPE_MATRIX, SHAPES, Hold, MouthShape, Weights
-from visavis.avatar.face import ARKIT, Tongue
+from visavis.avatar.face import Tongue
+from visavis.blendshape import ARKIT
 from visavis.viseme import TimedViseme, Viseme
 
 LEAD: Final = 0.05

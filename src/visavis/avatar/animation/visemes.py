@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.avatar.face import ARKIT, ARKIT_INDEX, Tongue
+from visavis.avatar.face import Tongue
+from visavis.blendshape import ARKIT, ARKIT_INDEX
 from visavis.viseme import Viseme
 
 Weights = NDArray[np.float32]

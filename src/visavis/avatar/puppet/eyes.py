@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from visavis.avatar.face import ARKIT_INDEX, FaceFrame
+from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.eye_table import STEPS
 from visavis.avatar.puppet.opencv import mix
 from visavis.avatar.puppet.rig import Rig
+from visavis.blendshape import ARKIT_INDEX
 
 # Per image side: weights that close the eye, turn it to the image's right, left, up, down. The avatar's right eye is
 # on the image's left.

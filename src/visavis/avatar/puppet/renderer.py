@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from visavis.avatar.face import ARKIT_INDEX, FaceFrame
+from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import AvatarPackage, Pixels
 from visavis.avatar.puppet.mouth import Mouth
 from visavis.avatar.puppet.opencv import Floats, read_at
@@ -11,6 +11,7 @@ from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
 from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, add_weighted, numbered
 from visavis.avatar.puppet.workspace import workspaces_of
+from visavis.blendshape import ARKIT_INDEX
 
 _JAW = ARKIT_INDEX["jawOpen"]
 _NOTHING = 0.004

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.avatar.face import ARKIT_INDEX, FaceFrame
+from visavis.avatar.face import FaceFrame
 from visavis.avatar.manifest import Manifest, Window
 from visavis.avatar.package import AvatarPackage, InteriorPictures, Pixels
 from visavis.avatar.puppet.eye_table import EyeTable, build_eye_table
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.warp import grid_nodes, hat_matrix
+from visavis.blendshape import ARKIT_INDEX
 
 POSE_ROWS: Final = 9
 """Pose terms: yaw, yaw², pitch, pitch², roll, roll², tx, ty, breath."""
