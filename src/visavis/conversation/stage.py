@@ -5,12 +5,15 @@ The stage is also the session's ``VideoSource``: the media layer asks it for eac
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import Face, FaceState
+from visavis.avatar.view import Background
 from visavis.media.clock import MediaClock
 from visavis.media.playout import Playout
 from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk
@@ -49,19 +52,28 @@ class Stage:
         return self._playout.end > self._clock.now() - seconds
 
     def say(self, chunk: SpeechChunk) -> float:
-        """Queue sound and its mouth shapes; the time at which its first sample sounds."""
+        """Queue sound and how the face moves with it; the time at which its first sample sounds.
+
+        Weights that came with the sound go before its mouth shapes.
+        """
         at = self._playout.append(chunk.pcm)
         self._said.append((at, chunk.pcm))
         while self._said and self._said[0][0] + len(self._said[0][1]) / SPEECH_RATE < self.now - _REMEMBERED_SECONDS:
             self._said.popleft()
         self._face.say(chunk.pcm, at)
-        if chunk.visemes:
+        if chunk.arkit:
+            self._face.follow([replace(frame, at=frame.at + at) for frame in chunk.arkit])
+        elif chunk.visemes:
             self.mouth(chunk.visemes, at)
         return at
 
     def mouth(self, visemes: Sequence[TimedViseme], origin: float) -> None:
         """Shapes for sound that was queued before, timed from ``origin``."""
         self._face.speak([viseme.shifted(origin) for viseme in visemes])
+
+    def stress(self, times: Sequence[float], origin: float) -> None:
+        """When the voice stresses a word, in order, in seconds from ``origin``."""
+        self._face.stress([origin + time for time in times])
 
     def cut(self) -> float:
         """Silence the voice and close the mouth now; the time at which it is silent."""
@@ -88,6 +100,18 @@ class Stage:
     def show(self, state: FaceState, at: float | None = None) -> None:
         """Let the face take a state, now or at a later time."""
         self._face.state(state, self._clock.now() if at is None else at)
+
+    def feel(self, feeling: Feeling, at: float | None = None) -> None:
+        """Let the face show a feeling, now or from a later time on. ``cut`` drops those that are still to come."""
+        self._face.feel(feeling, self._clock.now() if at is None else at)
+
+    def hear(self, speaking: bool, at: float | None = None) -> None:
+        """The visitor began to speak, or made a pause: now or at another time."""
+        self._face.hear(speaking, self._clock.now() if at is None else at)
+
+    def behind(self, background: Background) -> None:
+        """What lies behind the person from the next picture on."""
+        self._face.behind(background)
 
     async def heard(self, at: float) -> None:
         """Wait until everything before ``at`` has sounded."""
