@@ -5,6 +5,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,26 +16,24 @@ from visavis.avatar.bundle import (
     AvatarExists,
     RefusedBundle,
     check_bundle,
-    consent_of,
     export_bundle,
     import_bundle,
 )
 from visavis.avatar.catalogue import Avatar, Catalogue
 from visavis.avatar.files import MAX_FILE
 from visavis.avatar.package import AvatarPackage, load_package, save_package
-from visavis.avatar.photo.consent import Consent
+from visavis.avatar.photo.consent import consent_now
 
 
 @pytest.fixture
 def ana(small: AvatarPackage, tmp_path: Path) -> Path:
-    """An avatar as from-photo makes it: matte, plate and consent beside the package."""
+    """An avatar as from-photo makes it: with matte, plate and consent."""
     folder = tmp_path / "theirs" / "ana"
     face = folder / "face"
-    save_package(small, face)
-    Consent.now("I am Ana and agree.").write(face)
     size = small.manifest.size
-    cv2.imwrite(str(face / "matte.png"), np.full((size, size), 200, np.uint8))
-    cv2.imwrite(str(face / "plate.webp"), np.full((size, size, 3), 90, np.uint8))
+    manifest = small.manifest.model_copy(update={"kind": "photo", "consent": consent_now("I am Ana and agree.")})
+    matte, plate = np.full((size, size), 200, np.uint8), np.full((size, size, 3), 90, np.uint8)
+    save_package(replace(small, manifest=manifest, matte=matte, plate=plate), face)
     cv2.imwrite(str(folder / "poster.jpg"), small.picture)
     (folder / "knowledge.toml").write_text('[[entry]]\nquestions = ["Who?"]\nanswer = "Ana."\n')
     (folder / "avatar.toml").write_text('name = "Ana"\nknowledge = "knowledge.toml"\nprompt = "You are Ana."\n')
@@ -71,7 +70,7 @@ def test_an_avatar_goes_out_and_comes_in_whole(ana: Path, ours: Path, tmp_path: 
     bundle = import_bundle(archive, ours)
     assert (bundle.id, bundle.name, bundle.left_out) == ("ana", "Ana", ())
     assert content(ours / "ana") == content(ana)
-    consent = consent_of(avatar_of(ours, "ana").package)
+    consent = load_package(avatar_of(ours, "ana").package).manifest.consent
     assert consent is not None
     assert consent.statement == "I am Ana and agree."
 
@@ -141,7 +140,6 @@ def test_everything_that_is_wrong_is_said_at_once(ana: Path, ours: Path) -> None
     (ana / "poster.jpg").write_bytes(b"<html>")
     (face / "eyes.webp").unlink()
     (face / "fields.npz").write_bytes(b"PK")
-    (face / "consent.json").write_text('{"statement": 1}')
     with pytest.raises(RefusedBundle) as caught:
         import_bundle(ana, ours)
     said = {(problem.file, problem.field) for problem in caught.value.problems}
@@ -151,8 +149,6 @@ def test_everything_that_is_wrong_is_said_at_once(ana: Path, ours: Path) -> None
         ("poster.jpg", ""),
         ("face/eyes.webp", ""),
         ("face/fields.npz", ""),
-        ("face/consent.json", "statement"),
-        ("face/consent.json", "given"),
     }
     assert list(ours.iterdir()) == []
 
@@ -162,6 +158,15 @@ def test_what_is_beside_a_photos_package_is_checked(ana: Path, name: str) -> Non
     cv2.imwrite(str(ana / "face" / name), np.zeros((8, 8, 3), np.uint8))
     (problem,) = check_bundle(ana).problems
     assert (problem.file, problem.field) == (f"face/{name}", "size")
+
+
+def test_a_photo_without_consent_is_refused(ana: Path) -> None:
+    path = ana / "face" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["consent"]
+    path.write_text(json.dumps(manifest))
+    (problem,) = check_bundle(ana).problems
+    assert (problem.file, problem.field) == ("face/manifest.json", "consent")
 
 
 def test_each_wrong_field_of_a_manifest_is_named(small_folder: Path) -> None:

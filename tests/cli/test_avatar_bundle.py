@@ -1,5 +1,6 @@
 """``visavis avatar check``, ``export``, ``import`` and ``preview``."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -79,7 +80,9 @@ def test_a_zip_that_leads_outside_is_a_plain_line(visavis, tmp_path: Path) -> No
 
 
 def test_show_says_where_a_face_comes_from(visavis, vera: Path) -> None:
-    (vera / "face" / "consent.json").write_text('{"statement": "I agree.", "given": "2026-01-02T03:04:05+00:00"}')
+    path = vera / "face" / "manifest.json"
+    consent = {"statement": "I agree.", "given": "2026-01-02T03:04:05+00:00"}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "consent": consent}))
     done = visavis("avatar", "show", "nora", "--set", f"avatars.folder={vera.parent}")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

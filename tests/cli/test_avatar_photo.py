@@ -40,7 +40,7 @@ def test_a_guess_is_written_corrected_and_used(visavis, photo: Path, tmp_path: P
     found = Catalogue(folder).get("ana")
     assert found is not None
     assert found.name == "Ana"
-    assert "I am Ana" in (folder / "ana" / "face" / "consent.json").read_text()
+    assert "I am Ana" in (folder / "ana" / "face" / "manifest.json").read_text()
     again = visavis(*command, "--points", str(points))
     assert again.returncode == 1
     assert "is there already" in again.stderr

@@ -1,4 +1,4 @@
-"""Bundles: whole avatars (persona, face, pictures, consent) as folders or zips that travel, and are not trusted.
+"""Bundles: whole avatars (persona, face, pictures) as folders or zips that travel, and are not trusted.
 
 Whatever comes in is copied first, file by file and bounded, into a folder of our own; there it is checked. Only what
 holds no error is moved to where avatars are, in one step.
@@ -17,7 +17,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from pydantic import ValidationError
 
 from visavis.avatar.catalogue import AVATAR_ID, PICTURES, Avatar
 from visavis.avatar.files import (
@@ -31,17 +30,9 @@ from visavis.avatar.files import (
     open_files,
     picture_size,
 )
-from visavis.avatar.package import (
-    MANIFEST,
-    AvatarPackage,
-    Pixels,
-    read_package,
-    read_picture,
-    validation_problems,
-)
+from visavis.avatar.package import MANIFEST, Pixels, read_package
 from visavis.avatar.persona import AVATAR_FILE, PersonaError, read_avatar_file
-from visavis.avatar.photo.consent import CONSENT_FILE, Consent
-from visavis.avatar.photo.folder import MATTE_FILE, PLATE_FILE, avatar_id
+from visavis.avatar.photo.folder import avatar_id
 
 _FACE: Final = "face"
 _MAX_PICTURE_PIXELS: Final = 4096 * 4096
@@ -136,18 +127,6 @@ def export_bundle(avatar: Avatar, archive: Path) -> None:
         _zip(staging, archive)
 
 
-def consent_of(package: Path) -> Consent | None:
-    """The consent kept in a face package. Raises ``PackageError``."""
-    files = open_files(package)
-    if CONSENT_FILE not in files.names():
-        return None
-    problems: list[PackageError] = []
-    consent = _read_consent(files, problems)
-    if consent is None:
-        raise problems[0]
-    return consent
-
-
 def _take_in(path: Path, staging: Path, lenders: Collection[str]) -> Bundle:
     """Copy what is at ``path`` into ``staging`` and check it there."""
     own_name = path.resolve().name if path.is_dir() else path.stem
@@ -168,7 +147,7 @@ def _take_in(path: Path, staging: Path, lenders: Collection[str]) -> Bundle:
             raise PackageError(path.name, "", problem)
         left_out = _copy(FilesInside(files, inside) if inside else files, staging / _FACE)
         problems: list[PackageError] = []
-        package = _read_face(open_files(staging / _FACE), problems)
+        package = read_package(open_files(staging / _FACE), problems)
         name = package.manifest.name if package is not None else own_name
         _write_persona(staging / AVATAR_FILE, name)
         return Bundle(avatar_id(name), name, tuple(problems), left_out)
@@ -228,7 +207,7 @@ def _problems(folder: Path, lenders: Collection[str]) -> list[PackageError]:
     elif (face := _face(folder, package)).exists():
         found: list[PackageError] = []
         try:
-            _read_face(open_files(face), found)
+            read_package(open_files(face), found)
         except PackageError as error:
             found.append(error)
         for one in found:
@@ -240,36 +219,6 @@ def _problems(folder: Path, lenders: Collection[str]) -> list[PackageError]:
         if path.stem in ("poster", "thumbnail") and path.suffix in PICTURES:
             problems += _picture_problems(path)
     return problems
-
-
-def _read_face(files: Files, problems: list[PackageError]) -> AvatarPackage | None:
-    """The face package with what a photo avatar has beside it; None when something is wrong."""
-    package = read_package(files, problems)
-    before = len(problems)
-    names = files.names()
-    if package is not None:
-        size = package.manifest.size
-        for file, channels in ((MATTE_FILE, 1), (PLATE_FILE, 3)):
-            if file in names:
-                try:
-                    read_picture(files, Path(file).stem, size, size, channels)
-                except PackageError as error:
-                    problems.append(error)
-    if CONSENT_FILE in names:
-        _read_consent(files, problems)
-    return package if len(problems) == before else None
-
-
-def _read_consent(files: Files, problems: list[PackageError]) -> Consent | None:
-    try:
-        return Consent.parse(files.read(CONSENT_FILE))
-    except PackageError as error:
-        problems.append(error)
-    except ValidationError as error:
-        problems += validation_problems(CONSENT_FILE, error)
-    except ValueError as error:
-        problems.append(PackageError(CONSENT_FILE, "statement", str(error)))
-    return None
 
 
 def _picture_problems(path: Path) -> list[PackageError]:

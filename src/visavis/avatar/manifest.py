@@ -3,18 +3,36 @@
 The format is the project's own; docs/avatar-package.md describes it for people who make packages.
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from visavis.avatar.emotion import Emotion
+from visavis.avatar.face import FaceState
+from visavis.avatar.persona import Greeting, Language, Prompt, Rate, Voice
 from visavis.blendshape import ARKIT_INDEX
+from visavis.viseme import Viseme
 
 FORMAT: Final = 1
 """The version of the format that this code reads and writes."""
 
 MAX_SIZE: Final = 2048
 """Largest side of a package's picture, in pixels."""
+
+MAX_STATEMENT: Final = 2000
+"""Longest statement of consent, in characters."""
 
 MAX_EYE_PIXELS: Final = 4_000_000
 """Most pixels of all eye pictures together; a session's server holds up to sixteen times as many, made finer."""
@@ -26,7 +44,20 @@ def _known_shape(name: str) -> str:
     return name
 
 
+def _said(statement: str) -> str:
+    if not statement.strip():
+        raise ValueError("is empty")
+    return statement
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
 ShapeName = Annotated[str, AfterValidator(_known_shape)]
+OverrideWeight = Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)]
+OverrideWeights = Mapping[ShapeName, OverrideWeight]
+"""Weights by ARKit name; the blendshapes that are not named keep their usual weight."""
 Text = Annotated[str, Field(max_length=4000)]
 Coordinate = Annotated[float, Field(ge=-MAX_SIZE, le=2 * MAX_SIZE, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate]
@@ -154,10 +185,35 @@ class Head(_Part):
     """Distance of the camera, in units of depth."""
 
 
+class Overrides(_Part):
+    """Weights that suit this face better than those that all faces have."""
+
+    visemes: Mapping[Viseme, OverrideWeights] = Field(default_factory=dict[Viseme, OverrideWeights])
+    emotions: Mapping[Emotion, OverrideWeights] = Field(default_factory=dict[Emotion, OverrideWeights])
+    states: Mapping[FaceState, OverrideWeights] = Field(default_factory=dict[FaceState, OverrideWeights])
+
+
+class DefaultPersona(_Part):
+    """Who the avatar is where its face comes alone, without an ``avatar.toml``; the fields are those of that file."""
+
+    voice: Voice = ""
+    language: Language = "en"
+    rate: Rate = 1.0
+    greeting: Greeting = ""
+    prompt: Prompt = ""
+
+
+class Consent(_Part):
+    """The consent of the person shown. ``statement``: in the words of who gave it; ``given``: when, UTC."""
+
+    statement: Annotated[str, Field(max_length=MAX_STATEMENT), AfterValidator(_said)]
+    given: Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
 class Manifest(_Part):
     """All of ``manifest.json``."""
 
-    format: Literal[1]
+    format: int
     name: Annotated[str, Field(min_length=1, max_length=100)]
     kind: Literal["cg", "photo", "layers"]
     licence: Text
@@ -174,6 +230,23 @@ class Manifest(_Part):
     mouth: Mouth
     eyes: Eyes | None = None
     shading: Shading | None = None
+    overrides: Overrides | None = None
+    persona: DefaultPersona | None = None
+    consent: Consent | None = Field(default=None, validate_default=True)
+
+    @field_validator("format")
+    @classmethod
+    def _readable(cls, format: int) -> int:
+        if format != FORMAT:
+            raise ValueError(f"is {format}; this version reads format {FORMAT}")
+        return format
+
+    @field_validator("consent")
+    @classmethod
+    def _consented(cls, consent: Consent | None, info: ValidationInfo) -> Consent | None:
+        if consent is None and info.data.get("kind") == "photo":
+            raise ValueError("is missing: an avatar made from a photo keeps the consent of the person shown")
+        return consent
 
     @model_validator(mode="after")
     def _inside(self) -> "Manifest":

@@ -216,16 +216,23 @@ def _manifest(files: Files, problems: list[PackageError]) -> Manifest | None:
     except PackageError as error:
         problems.append(error)
     except ValidationError as error:
-        problems += validation_problems(MANIFEST, error)
+        problems += _validation_problems(MANIFEST, error)
     return None
 
 
-def validation_problems(file: str, error: ValidationError) -> list[PackageError]:
+def _validation_problems(file: str, error: ValidationError) -> list[PackageError]:
     """Each of pydantic's findings, the first 50 of them, with the field that it is about."""
-    return [
-        PackageError(file, ".".join(str(part) for part in one["loc"]), one["msg"].removeprefix("Value error, "))
-        for one in error.errors(include_url=False, include_input=False)[:_MAX_FINDINGS]
+    found = [
+        PackageError(
+            file,
+            ".".join(str(part) for part in one["loc"] if part != "[key]"),
+            one["msg"].removeprefix("Value error, "),
+        )
+        for one in error.errors(include_url=False, include_input=False)
     ]
+    # What another version of the format looks like is not known here.
+    version = [one for one in found if one.field == "format"]
+    return version or found[:_MAX_FINDINGS]
 
 
 def _write_picture(path: Path, pixels: Pixels) -> None:

@@ -13,6 +13,13 @@ _MAX_BYTES: Final = 1024 * 1024
 _MAX_FINDINGS: Final = 50
 
 
+Voice = Annotated[str, Field(max_length=200)]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Rate = Annotated[float, Field(ge=0.5, le=2.0)]
+Prompt = Annotated[str, Field(max_length=100_000)]
+Greeting = Annotated[str, Field(max_length=2000)]
+
+
 class PersonaError(Exception):
     """An ``avatar.toml`` cannot be used; the message names the file and the key. ``others``: what else is wrong."""
 
@@ -76,11 +83,11 @@ class _Toml(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     package: Annotated[str, Field(min_length=1, max_length=500)] = "face"
-    voice: Annotated[str, Field(max_length=200)] = ""
-    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
-    rate: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
-    prompt: Annotated[str, Field(max_length=100_000)] = ""
-    greeting: Annotated[str, Field(max_length=2000)] = ""
+    voice: Voice = ""
+    language: Language = "en"
+    rate: Rate = 1.0
+    prompt: Prompt = ""
+    greeting: Greeting = ""
     knowledge: Annotated[str, Field(max_length=500)] = ""
     model: Annotated[str, Field(max_length=200)] = ""
     provider_name: Annotated[str, Field(min_length=1, max_length=100)] = "openai"

@@ -40,17 +40,15 @@ def show(
     assignments: SetOption = None,
 ) -> None:
     """Show an avatar: its face and where that comes from, its voice, what it says first, what it is told to be."""
-    from visavis.avatar.bundle import consent_of
     from visavis.avatar.files import PackageError
     from visavis.avatar.package import load_package
 
     avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
     try:
         package = load_package(avatar.package)
-        consent = consent_of(avatar.package)
     except PackageError as error:
         fail(plain(str(error)))
-    persona, manifest = avatar.persona, package.manifest
+    persona, manifest, consent = avatar.persona, package.manifest, package.manifest.consent
     files = list(avatar.package.iterdir()) if avatar.package.is_dir() else [avatar.package]
     size = sum(file.stat().st_size for file in files if file.is_file())
     rows = {

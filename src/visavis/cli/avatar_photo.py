@@ -10,6 +10,7 @@ import typer
 from visavis.cli.common import EXIT_SETTINGS, ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
+    from visavis.avatar.manifest import Consent
     from visavis.avatar.photo.importer import PhotoAvatar
     from visavis.avatar.photo.networks import FaceNetworks
 
@@ -26,6 +27,10 @@ def from_photo(
     consent: Annotated[
         str | None, typer.Option("--consent", metavar="TEXT", help="The consent of the person shown, in words.")
     ] = None,
+    glasses: Annotated[
+        bool | None,
+        typer.Option("--glasses/--no-glasses", help="Blink so that glasses are left alone; else as it is seen."),
+    ] = None,
     language: Annotated[str, typer.Option("--language", metavar="TAG", help="What it speaks (BCP 47).")] = "en",
     config: ConfigOption = None,
     assignments: SetOption = None,
@@ -36,7 +41,7 @@ def from_photo(
     written that has to be corrected by hand and given with --points.
     """
     from visavis.avatar.persona import PersonaError
-    from visavis.avatar.photo.consent import Consent
+    from visavis.avatar.photo.consent import consent_now
     from visavis.avatar.photo.errors import PhotoError, PointsNeeded
     from visavis.avatar.photo.folder import avatar_id, save_photo_avatar
 
@@ -44,11 +49,11 @@ def from_photo(
     if folder.exists():
         fail(f"{folder} is there already; remove it, or choose another with --output")
     try:
-        given = Consent.now(consent if consent is not None else _ask())
+        given = consent_now(consent if consent is not None else _ask())
     except ValueError as error:
         fail(str(error), EXIT_SETTINGS)
     try:
-        avatar = _import(photo, name, _read_points(points))
+        avatar = _import(photo, name, given, _read_points(points), glasses)
     except PointsNeeded as error:
         target = photo.with_suffix(".points.json")
         if target.exists():
@@ -64,7 +69,7 @@ def from_photo(
     except ValueError as error:
         fail(f"--name: {error}", EXIT_SETTINGS)
     try:
-        save_photo_avatar(avatar, folder, given, language=language)
+        save_photo_avatar(avatar, folder, language=language)
     except PersonaError:
         fail(f"--language: {language!r} is not a language tag, such as en or pt-BR", EXIT_SETTINGS)
     except OSError as error:
@@ -115,13 +120,15 @@ def _read_points(path: Path | None) -> dict[str, tuple[float, float]] | None:
     return points
 
 
-def _import(photo: Path, name: str, points: dict[str, tuple[float, float]] | None) -> "PhotoAvatar":
+def _import(
+    photo: Path, name: str, consent: "Consent", points: dict[str, tuple[float, float]] | None, glasses: bool | None
+) -> "PhotoAvatar":
     """Make the avatar, with a bar that shows how far it is. Raises ``PhotoError``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     from visavis.avatar.photo.image import MAX_BYTES
-    from visavis.avatar.photo.importer import import_photo
+    from visavis.avatar.photo.importer import Stage, import_photo
 
     try:
         with photo.open("rb") as file:
@@ -133,10 +140,18 @@ def _import(photo: Path, name: str, points: dict[str, tuple[float, float]] | Non
     with Progress(TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("", total=1.0)
 
-        def progress(share: float, what: str) -> None:
-            bars.update(bar, completed=share, description=what)
+        def progress(share: float, what: Stage) -> None:
+            bars.update(bar, completed=share, description=what.value)
 
-        return import_photo(data, name=name, points=points, models=networks, progress=progress)
+        return import_photo(
+            data,
+            name=name,
+            consent=consent,
+            points=points,
+            glasses=glasses,
+            models=networks,
+            progress=progress,
+        )
 
 
 def _networks() -> "FaceNetworks | None":

@@ -10,6 +10,7 @@ from tests.avatar.photo.conftest import POINTS, encoded
 from visavis.avatar.animation.visemes import SHAPES
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import AvatarPackage, Pixels
+from visavis.avatar.photo.consent import consent_now
 from visavis.avatar.photo.errors import Covered, FaceTooSmall, NoFace, SeveralFaces, TurnedAway
 from visavis.avatar.photo.image import decode
 from visavis.avatar.photo.importer import import_photo
@@ -19,6 +20,8 @@ from visavis.avatar.photo.table import load_table
 from visavis.avatar.photo.topology import OVAL
 from visavis.avatar.preview import still
 from visavis.viseme import Viseme
+
+AGREED = consent_now("They agree.")
 
 
 def test_landmarks_lie_where_the_parts_are(networks: FaceNetworks, portrait: Pixels, lender: AvatarPackage) -> None:
@@ -48,7 +51,7 @@ def test_points_by_hand_correct_what_is_found(networks: FaceNetworks, portrait: 
 
 def test_refusals(networks: FaceNetworks, portrait: Pixels) -> None:
     def made(picture: Pixels) -> None:
-        import_photo(encoded(picture), name="x", models=networks)
+        import_photo(encoded(picture), name="x", consent=AGREED, models=networks)
 
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
     with pytest.raises(NoFace):
@@ -63,7 +66,7 @@ def test_refusals(networks: FaceNetworks, portrait: Pixels) -> None:
 
 def test_photographs_are_taken_and_masked_ones_refused(networks: FaceNetworks, photograph: bytes) -> None:
     photo = decode(photograph)
-    avatar = import_photo(photograph, name="Someone", models=networks)
+    avatar = import_photo(photograph, name="Someone", consent=AGREED, models=networks)
     package = avatar.package
     rest = still(package, FaceFrame(), 768, 768)
     assert np.abs(rest.astype(int) - package.picture).mean() < 4
@@ -87,7 +90,7 @@ def test_photographs_are_taken_and_masked_ones_refused(networks: FaceNetworks, p
     top, bottom = int(points["upper_lip_top"][1] - 0.4 * wide), int(points["chin"][1])
     masked[top:bottom, int(left - 0.5 * wide) : int(right + 0.5 * wide)] = (200, 150, 100)
     with pytest.raises(Covered) as caught:
-        import_photo(encoded(masked), name="x", models=networks)
+        import_photo(encoded(masked), name="x", consent=AGREED, models=networks)
     assert caught.value.part == "mouth"
 
 

@@ -1,4 +1,4 @@
-"""Writing a photo avatar as a folder that the catalogue reads: persona, face, pictures, consent."""
+"""Writing a photo avatar as a folder that the catalogue reads: persona, face, pictures."""
 
 import json
 import re
@@ -13,12 +13,9 @@ import numpy as np
 
 from visavis.avatar.package import Pixels, save_package
 from visavis.avatar.persona import AVATAR_FILE, read_avatar_file
-from visavis.avatar.photo.consent import Consent
 from visavis.avatar.photo.importer import PhotoAvatar
 from visavis.avatar.preview import poster
 
-MATTE_FILE: Final = "matte.png"
-PLATE_FILE: Final = "plate.webp"
 _THUMBNAIL: Final = 256
 
 
@@ -28,12 +25,11 @@ def avatar_id(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64].strip("-") or "avatar"
 
 
-def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, language: str = "en") -> None:
+def save_photo_avatar(avatar: PhotoAvatar, folder: Path, *, language: str = "en") -> None:
     """Write the avatar as ``folder``, which must not exist, in one step. Blocks.
 
-    ``avatar.toml`` (a default persona), ``face/`` (the package with ``consent.json``, the person's matte and the
-    background without the person), ``poster.jpg``, ``thumbnail.jpg``. Raises ``FileExistsError``, ``OSError``,
-    and ``PersonaError`` when ``language`` is no BCP 47 tag.
+    ``avatar.toml`` (a default persona), ``face/`` (the package), ``poster.jpg``, ``thumbnail.jpg``. Raises
+    ``FileExistsError``, ``OSError``, and ``PersonaError`` when ``language`` is no BCP 47 tag.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} is there already")
@@ -41,11 +37,7 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, consent: Consent, *, la
     # The name begins with a dot: who watches the avatars' folder does not take it for one.
     staging = Path(tempfile.mkdtemp(prefix=".photo-", dir=folder.parent))
     try:
-        face = staging / "face"
-        save_package(avatar.package, face)
-        consent.write(face)
-        _write(face / MATTE_FILE, avatar.matte, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-        _write(face / PLATE_FILE, avatar.plate, [cv2.IMWRITE_WEBP_QUALITY, 92])
+        save_package(avatar.package, staging / "face")
         portrait = poster(avatar.package)
         _write(staging / "poster.jpg", portrait, [cv2.IMWRITE_JPEG_QUALITY, 88])
         size = (_THUMBNAIL, _THUMBNAIL)

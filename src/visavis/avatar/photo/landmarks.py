@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.package import Pixels
-from visavis.avatar.photo.errors import NoFace, PointsInvalid, PointsNeeded, SeveralFaces
+from visavis.avatar.photo.errors import NoFace, PointsInvalid, SeveralFaces
 from visavis.avatar.photo.geometry import (
     Doubles,
     inverse,
@@ -29,6 +29,8 @@ _VIEWS: Final = ((1.0, 0.0), (0.94, 0.05), (1.06, -0.05), (0.97, -0.09), (1.03, 
 _RIVAL: Final = 0.4
 """A second face counts when it is at least this share of the first one's size."""
 _SURE: Final = 0.5
+_DOUBTFUL: Final = 0.08
+"""Doubt that leaves a point a quarter of its confidence."""
 _ODD: Final = 0.2
 """How far points placed by hand may lie from where an average face has them, in distances of the eyes' corners."""
 _HELD: Final = (10, 338, 109, 454, 234, 323, 93)
@@ -50,17 +52,25 @@ class Face:
 
     ``points``: (468, 3), z on the scale of x, negative towards the camera; ``irises``: (2, 3): x, y, radius, the eye
     on the image's left first. ``score``: how sure it is that there is a face. ``found``: by the networks.
+    ``doubts``: (468,) how far apart several looks at it saw each point, in distances of the eyes' outer corners.
     """
 
     points: Doubles
     irises: Doubles
     score: float
     found: bool
+    doubts: Doubles
 
     @property
     def height(self) -> float:
         """From the landmarks' top (the forehead) to the chin."""
         return float(np.ptp(self.points[:, 1]))
+
+    def confidence(self, index: int) -> float:
+        """How surely a landmark is where it is said to be, 0–1; 0 when it was not found by the networks."""
+        if not self.found:
+            return 0.0
+        return round(self.score * float(np.clip(1.25 - self.doubts[index] / _DOUBTFUL, 0, 1)), 3)
 
     def moved(self, matrix: Doubles) -> "Face":
         """The face after its picture was moved by a similarity (2 × 3)."""
@@ -80,20 +90,16 @@ class Face:
 def find_face(picture: Pixels, networks: FaceNetworks | None, table: Table, points: Points | None = None) -> Face:
     """The one face of ``picture``; ``points`` correct what is found, and are needed when ``networks`` is None.
 
-    Raises ``NoFace``, ``SeveralFaces``, ``PointsNeeded``, ``PointsInvalid``.
+    Raises ``NoFace``, ``SeveralFaces``, ``PointsInvalid``.
     """
-    height, width = picture.shape[:2]
     if points is not None:
-        _check(points, width, height)
+        _check(points, picture)
     if networks is None:
-        if points is None:
-            guess = _guess(picture, table)
-            raise PointsNeeded(guess.named(), width, height)
-        return _from_points(table, points)
+        return _from_points(table, points or {})
     faces = _confirmed(picture, networks, networks.faces(picture))
     if not faces:
         # A portrait that is all face leaves the detector too little around it.
-        edge = max(height, width) // 3
+        edge = max(picture.shape[:2]) // 3
         wider = cv2.copyMakeBorder(picture, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
         found = networks.faces(np.asarray(wider, np.uint8))
         faces = _confirmed(picture, networks, [_shifted(face, -edge) for face in found])
@@ -104,11 +110,20 @@ def find_face(picture: Pixels, networks: FaceNetworks | None, table: Table, poin
     if points is not None:
         # Who placed points has chosen.
         middle = np.mean(list(points.values()), 0)
-        return _corrected(min(faces, key=lambda face: float(np.hypot(*(face.points[:, :2].mean(0) - middle)))), points)
+        return _bent(min(faces, key=lambda face: float(np.hypot(*(face.points[:, :2].mean(0) - middle)))), points)
     faces = [face for face in faces if face.height > _RIVAL * max(face.height for face in faces)]
     if len(faces) > 1:
         raise SeveralFaces(f"{len(faces)} faces were found; cut the photo so that one remains")
     return faces[0]
+
+
+def correct_face(picture: Pixels, face: Face, table: Table, points: Points) -> Face:
+    """``face`` of ``picture`` with its named points where ``points`` says. Raises ``PointsInvalid``."""
+    _check(points, picture)
+    if face.found:
+        return _bent(face, points)
+    # A guess has no parts worth keeping: where a point was not placed, the average face has it.
+    return _from_points(table, points)
 
 
 def _confirmed(picture: Pixels, networks: FaceNetworks, found: list[Detection]) -> list[Face]:
@@ -140,13 +155,15 @@ def _by_networks(picture: Pixels, networks: FaceNetworks, detection: Detection) 
         seen.append(points)
         scores.append(score)
     points = np.mean(seen, 0)
+    apart = np.std(np.asarray(seen)[..., :2], 0)
+    doubts = np.hypot(apart[:, 0], apart[:, 1]) / np.hypot(*(points[33, :2] - points[263, :2]))
     irises = np.empty((2, 3))
     for index, (outer, inner, lids, mirrored) in enumerate(
         ((33, 133, IRIS_LIDS, False), (263, 362, IRIS_LIDS_MIRRORED, True))
     ):
         contour, irises[index] = _eye(picture, networks, points[outer, :2], points[inner, :2], mirrored)
         points[list(lids), :2] = contour
-    return Face(points, irises, float(np.median(scores)), True)
+    return Face(points, irises, float(np.median(scores)), True, doubts)
 
 
 def _view(picture: Pixels, networks: FaceNetworks, centre: Doubles, side: float, angle: float) -> tuple[Doubles, float]:
@@ -187,7 +204,8 @@ def _angle(left: Doubles, right: Doubles) -> float:
     return float(np.arctan2(right[1] - left[1], right[0] - left[0]))
 
 
-def _check(points: Points, width: int, height: int) -> None:
+def _check(points: Points, picture: Pixels) -> None:
+    height, width = picture.shape[:2]
     if unknown := set(points) - set(NAMED):
         raise PointsInvalid(f"{sorted(unknown)[0]!r} is no point of a face; there are {', '.join(NAMED)}")
     for name, (x, y) in points.items():
@@ -212,10 +230,10 @@ def _from_points(table: Table, points: Points) -> Face:
     if float(off.mean()) > _ODD * eyes:
         raise PointsInvalid("the points do not lie as those of a face do; right and left are the person's own")
     whole = np.column_stack([transform(matrix, table.points[:, :2]), table.points[:, 2] * scale])
-    return _corrected(Face(whole, _irises(whole), 1.0, False), points)
+    return _bent(_average(whole, 1.0), points)
 
 
-def _corrected(face: Face, points: Points) -> Face:
+def _bent(face: Face, points: Points) -> Face:
     """The face bent so that its named points are where ``points`` says; what is far from them stays."""
     goals = {NAMED[name]: np.array(place, np.float64) for name, place in points.items()}
     if face.found:
@@ -249,6 +267,10 @@ def _lip_rows(face: Face, goals: dict[int, Doubles]) -> dict[int, Doubles]:
     return rows
 
 
+def _average(points: Doubles, score: float) -> Face:
+    return Face(points, _irises(points), score, False, np.zeros(len(points)))
+
+
 def _irises(points: Doubles) -> Doubles:
     """Irises in the middle of the eyes, of the average size: 11.7 mm to an eye of 30 mm."""
     out = np.empty((2, 3))
@@ -259,8 +281,11 @@ def _irises(points: Doubles) -> Doubles:
     return out
 
 
-def _guess(picture: Pixels, table: Table) -> Face:
-    """The average face where the cascades see a face and, if they do, its eyes."""
+def guess_face(picture: Pixels, table: Table) -> Face:
+    """The average face where OpenCV's cascades see a face and, if they do, its eyes.
+
+    Raises ``NoFace``, ``SeveralFaces``.
+    """
     scale = min(1.0, _AT_ONCE / max(picture.shape[:2]))
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     grey = np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -286,7 +311,7 @@ def _guess(picture: Pixels, table: Table) -> Face:
     matrix = similarity_fit(source, goal / scale)
     size = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     whole = np.column_stack([transform(matrix, table.points[:, :2]), table.points[:, 2] * size])
-    return Face(whole, _irises(whole), 0.0, False)
+    return _average(whole, 0.0)
 
 
 def _cascade(name: str, grey: Pixels, least: int) -> Doubles:
