@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.animation.gestures import NOD_AFTER
 from visavis.avatar.animation.idle import Blinks, breath
 from visavis.avatar.animation.speech import CLOSING, LEAD, LIMIT, SpeechMotion
 from visavis.avatar.animation.states import MANNERS
@@ -202,10 +203,32 @@ def test_thinking_looks_away_and_listening_looks_at_the_visitor() -> None:
     assert towards(settled(FaceState.THINKING)) < 0.35
 
 
-def test_listening_nods() -> None:
-    pitches = np.array([f.pitch for f in settled(FaceState.LISTENING)])
-    base = np.median(pitches)
-    assert np.sum((pitches[1:-1] > base + 0.02) & (pitches[1:-1] >= pitches[2:]) & (pitches[1:-1] > pitches[:-2])) >= 2
+def nods(animator: Animator, until: float) -> list[float]:
+    """When the head goes down fast."""
+    pitches = [f.pitch for f in play(animator, until)]
+    return [i / 25 for i in range(2, len(pitches)) if pitches[i] - pitches[i - 2] > 0.015]
+
+
+def test_nods_come_in_the_visitors_pauses_and_not_while_they_speak_on() -> None:
+    animator = Animator(1)
+    animator.state(FaceState.LISTENING, 0.0)
+    for turn in range(10):
+        animator.hear(True, 1.0 + 4 * turn)
+        animator.hear(False, 3.5 + 4 * turn)
+    found = nods(animator, 42.0)
+    assert len({int((at - 1.0) / 4) for at in found}) >= 4
+    assert all(2.5 + NOD_AFTER <= (at - 1.0) % 4 for at in found)
+
+
+@pytest.mark.parametrize(("speech", "pause"), [(0.5, 2.0), (1.5, 0.2)])
+def test_no_nod_after_a_word_or_in_a_short_pause(speech: float, pause: float) -> None:
+    animator = Animator(1)
+    animator.state(FaceState.LISTENING, 0.0)
+    for turn in range(10):
+        animator.hear(True, 1.0 + turn * (speech + pause))
+        animator.hear(False, 1.0 + turn * (speech + pause) + speech)
+    animator.hear(True, 1.0 + 10 * (speech + pause))
+    assert not nods(animator, 20.0)
 
 
 def test_stressed_vowels_carry_head_beats() -> None:

@@ -1,74 +1,82 @@
-"""The Animator: states and timed visemes in, FaceFrames out."""
+"""The Animator: what a conversation does in, FaceFrames out."""
 
 import math
 import random
 from bisect import insort
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from visavis.avatar.animation.emotions import EXPRESSIONS, HOLD, Mood
+from visavis.avatar.animation.follow import Follower
+from visavis.avatar.animation.gestures import Attention, Beats, Gestures
 from visavis.avatar.animation.idle import Blinks, Drift, Gaze, breath
-from visavis.avatar.animation.speech import LEAD, SpeechMotion
-from visavis.avatar.animation.states import MANNERS, STARTLED, Manner
-from visavis.avatar.animation.visemes import SHAPES, Weights, shape
+from visavis.avatar.animation.speech import SpeechMotion
+from visavis.avatar.animation.spring import Spring
+from visavis.avatar.animation.states import MANNERS, STARTLED
+from visavis.avatar.animation.visemes import Weights, shape
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceFrame, FaceState
-from visavis.blendshape import ARKIT, ARKIT_INDEX
+from visavis.blendshape import ARKIT, ARKIT_INDEX, ArkitFrame
 from visavis.viseme import TimedViseme
 
 _STATES: Final = tuple(FaceState)
 _MATRIX: Final[Weights] = np.stack([MANNERS[state].weights for state in _STATES])
+_POSES: Final = np.array(
+    [(m.yaw_drift, m.pitch_drift, m.roll_drift, m.yaw, m.pitch, m.roll) for m in (MANNERS[state] for state in _STATES)],
+    np.float32,
+)
 _JAW: Final = ARKIT_INDEX["jawOpen"]
+_BROWS: Final = ARKIT_INDEX["browInnerUp"]
 _MOUTH: Final = np.array([name.startswith(("mouth", "jaw")) for name in ARKIT])
+_VOICE: Final = np.array([name.startswith(("mouth", "jaw", "tongue", "cheekPuff")) for name in ARKIT])
+_EYES: Final = np.array([name.startswith(("eyeBlink", "eyeLook")) for name in ARKIT])
 _GAZE_PER_YAW: Final = 1 / math.radians(26)
 _GAZE_PER_PITCH: Final = 1 / math.radians(20)
 """Gaze units per radian: how the eyes turn back to stay on the visitor while the head turns."""
-_BEAT_GAP: Final = 0.45
-_BEAT_VOWEL: Final = 0.085
-"""A vowel this long (seconds) may carry a beat; beats are at least the gap apart."""
-_BEAT: Final = 0.34
-"""Seconds from the start of a nod or beat to its end."""
-_BEAT_BROWS: Final = shape(browInnerUp=0.16, browOuterUp=0.14)
+_MOVED_BROWS: Final = shape(browInnerUp=0.22, browOuterUp=0.20)
+"""What a gesture of the brows at 1 adds."""
+_ATTENTIVE: Final = shape(browInnerUp=0.08, eyeWide=0.06)
+_ATTEND: Final = 0.4
+"""Seconds in which the face turns to a visitor who begins to speak."""
+_WIDEST_YAW, _WIDEST_PITCH, _WIDEST_ROLL = 0.15, 0.11, 0.15
+"""Radians that the head never reaches."""
 _PENDING: Final = 64
-"""State changes ahead of time that are held; the oldest are dropped."""
+"""Events ahead of time that are held; the oldest are dropped."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Nod:
-    """A short move of the head, down (positive ``pitch``) and back, with the brows if ``brows``."""
-
-    start: float
-    pitch: float
-    roll: float = 0.0
-    brows: float = 0.0
+_Event = FaceState | Feeling | bool
+"""A change of state, of feeling, or whether the visitor speaks."""
 
 
 class Animator:
     """One session's face over media time (seconds). Not thread-safe.
 
     The same calls with the same seed give the same frames. ``frame`` must be asked for times that do not go back; an
-    earlier one is answered for the latest. What is past is forgotten; ahead, at most ``speech.LIMIT`` visemes are held.
+    earlier one is answered for the latest. What is past is forgotten; what is ahead is bounded by the ``LIMIT`` of
+    ``speech`` and ``follow``, and at most 64 events.
     """
 
     def __init__(self, seed: int) -> None:
         # A stream each, so that one layer's draws do not depend on another's.
-        streams = [random.Random(f"{seed}:{name}") for name in ("blink", "gaze", "drift", "beat", "nod")]
-        self._beat_random, self._nod_random = streams[3], streams[4]
+        streams = [random.Random(f"{seed}:{name}") for name in ("blink", "gaze", "drift", "attention")]
         self._blinks, self._gaze = Blinks(streams[0]), Gaze(streams[1])
         self._drifts = [Drift(streams[2], pace) for pace in (0.11, 0.14, 0.09, 0.08, 0.07, 0.16)]
         self._breath_phase = streams[2].random()
-        self._speech = SpeechMotion()
-        self._nods: deque[_Nod] = deque(maxlen=_PENDING)
-        self._last_beat = -math.inf
-        self._next_nod = math.nan
-        self._changes: list[tuple[float, int, FaceState]] = []
-        self._change_count = 0
+        self._speech, self._follower = SpeechMotion(), Follower()
+        self._beats, self._attention, self._gestures = Beats(seed), Attention(streams[3]), Gestures()
+        self._mood = Mood(EXPRESSIONS)
+        self._events: list[tuple[float, int, _Event]] = []
+        self._event_count = 0
         self._state = FaceState.IDLE
         self._startled_until = math.inf
-        self._mix = np.array([1.0] + [0.0] * (len(_STATES) - 1), np.float32)
-        self._speed = np.zeros(len(_STATES), np.float32)
+        self._mood_until = math.inf
+        self._voice_until = -math.inf
+        mix = np.zeros(len(_STATES), np.float32)
+        mix[_STATES.index(self._state)] = 1
+        self._mix = Spring(mix)
+        self._attending = Spring(np.zeros(1, np.float32))
+        self._visitor_speaks = False
         self._now = -math.inf
 
     def state(self, state: FaceState, at: float) -> None:
@@ -76,143 +84,151 @@ class Animator:
 
         ``INTERRUPTED`` turns into ``LISTENING`` by itself after 0.9 s, if no other state is asked for in between.
         """
-        self._change_count += 1
-        insort(self._changes, (at, self._change_count, state))
-        del self._changes[:-_PENDING]
+        self._add(state, at)
+
+    def feel(self, feeling: Feeling, at: float) -> None:
+        """Show ``feeling`` from ``at`` on (also ahead of time), within 0.4 s.
+
+        It stays for ``emotions.HOLD`` seconds, counted from ``at`` or from the end of the voice that it comes with,
+        then fades within ``emotions.FADE`` seconds; another feeling takes its place, ``NEUTRAL`` ends it.
+        """
+        self._add(feeling, at)
+
+    def hear(self, speaking: bool, at: float) -> None:
+        """The visitor speaks from ``at`` on, or pauses."""
+        self._add(speaking, at)
 
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
         """Append mouth shapes at absolute media times, in order; they may arrive in pieces."""
         self._speech.add(visemes)
-        for timed in visemes:
-            long = timed.end - timed.start >= _BEAT_VOWEL
-            if not (long and SHAPES[timed.viseme].vowel) or timed.start - self._last_beat < _BEAT_GAP:
-                continue
-            if self._beat_random.random() < 0.6:
-                self._last_beat = timed.start
-                self._nods.append(
-                    _Nod(
-                        timed.start - LEAD,
-                        self._beat_random.uniform(0.018, 0.036),
-                        self._beat_random.uniform(-0.012, 0.012),
-                        1.0 if self._beat_random.random() < 0.45 else 0.0,
-                    )
-                )
+        self._beats.speak(visemes)
+        if visemes:
+            self._voice_until = max(self._voice_until, visemes[-1].end)
+
+    def follow(self, frames: Sequence[ArkitFrame]) -> None:
+        """Append weights at absolute media times, in order; where there are any, they move the mouth, not the visemes.
+
+        What they do to brows and cheeks is added. Where they move the eyes, those are theirs too.
+        """
+        self._follower.add(frames)
+        if frames:
+            self._voice_until = max(self._voice_until, frames[-1].at)
+
+    def stress(self, times: Sequence[float]) -> None:
+        """The voice stresses a word at ``times`` (media seconds): most carry a beat of the head."""
+        self._beats.stress(times)
 
     def cut(self, at: float) -> None:
-        """Forget everything after ``at``; the mouth is at rest 120 ms later."""
+        """Forget everything of the voice and all events after ``at``; the mouth is at rest 120 ms later."""
         self._speech.cut(at)
-        self._nods = deque((nod for nod in self._nods if nod.start < at), _PENDING)
-        self._changes = [change for change in self._changes if change[0] <= at]
-        self._last_beat = min(self._last_beat, at)
+        self._follower.cut(at)
+        self._beats.cut(at)
+        self._gestures.cut(at)
+        self._events = [event for event in self._events if event[0] <= at]
+        self._voice_until = min(self._voice_until, at)
 
     def frame(self, at: float) -> FaceFrame:
         """The face at media time ``at``."""
         at = max(at, self._now)
-        manner = self._advance(at)
-        mouth = self._speech.pose(at)
+        self._advance(at)
+        mouth, followed, bearing = self._speech.pose(at), self._follower.pose(at), self._mood.bearing()
+        gesture, attending = self._gestures.pose(at), float(self._attending.values[0])
         jaw = float(mouth.weights[_JAW])
 
-        weights = self._mix @ _MATRIX
-        # Speech needs the mouth: a state's smile gives way to it, most where the jaw is open.
+        weights = self._mix.values @ _MATRIX + bearing.weights + attending * _ATTENTIVE
+        # Speech needs the mouth: a smile gives way to it, most where the jaw is open.
         weights[_MOUTH] *= 1 - mouth.activity * (0.35 + 0.65 * min(1.0, 2 * jaw))
         weights += mouth.weights
-
-        drift = [wander.at(at) for wander in self._drifts]
-        yaw_amount, pitch_amount, roll_amount, yaw, pitch, roll = self._mix @ _POSES
-        yaw += yaw_amount * drift[0]
-        pitch += pitch_amount * drift[1]
-        roll += roll_amount * drift[2]
-        for nod in self._nods:
-            size = _bump((at - nod.start) / _BEAT)
-            if size > 0:
-                pitch += nod.pitch * size
-                roll += nod.roll * size
-                if nod.brows:
-                    weights += size * nod.brows * _BEAT_BROWS
+        weights += gesture.brows * _MOVED_BROWS
+        drift = [bearing.drift * wander.at(at) for wander in self._drifts]
         weights[_BROWS] += 0.05 * (1 + drift[5])
+        if followed.share > 0:
+            weights[_VOICE] *= 1 - followed.share
+            weights[~_EYES] += followed.share * followed.weights[~_EYES]
+            weights[_EYES] += followed.eyes * followed.weights[_EYES]
+
+        yaw_drift, pitch_drift, roll_drift, yaw, pitch, roll = (float(value) for value in self._mix.values @ _POSES)
+        beats = bearing.beats
+        yaw = _within(yaw + bearing.yaw + yaw_drift * drift[0] + beats * gesture.yaw, _WIDEST_YAW)
+        pitch = _within(pitch + bearing.pitch + pitch_drift * drift[1] + beats * gesture.pitch, _WIDEST_PITCH)
+        roll = _within(roll + bearing.roll + roll_drift * drift[2] + beats * gesture.roll, _WIDEST_ROLL)
+        manner = MANNERS[self._state]
+        ours = 1 - followed.eyes
         closed = self._blinks.closed(at, manner)
         look_x, look_y = self._gaze.at(at, manner, self._blinks)
         return FaceFrame(
             arkit=np.clip(weights, 0.0, 1.0, dtype=np.float32),
-            yaw=float(yaw),
-            pitch=float(pitch),
-            roll=float(roll),
+            yaw=yaw,
+            pitch=pitch,
+            roll=roll,
             tx=1.2 * drift[3],
             ty=0.9 * drift[4],
             breath=breath(at, self._breath_phase),
-            gaze_x=_unit(look_x - float(yaw) * _GAZE_PER_YAW),
-            gaze_y=_unit(look_y + float(pitch) * _GAZE_PER_PITCH),
-            blink=closed,
+            gaze_x=_unit(ours * look_x - yaw * _GAZE_PER_YAW),
+            gaze_y=_unit(ours * look_y + pitch * _GAZE_PER_PITCH),
+            blink=ours * closed,
             tongue=mouth.tongue,
         )
 
-    def _advance(self, at: float) -> Manner:
-        """Go from the last frame to ``at``: changes of state, their mix, nods; forget what is over."""
+    def _add(self, event: _Event, at: float) -> None:
+        self._event_count += 1
+        insort(self._events, (at, self._event_count, event))
+        del self._events[:-_PENDING]
+
+    def _advance(self, at: float) -> None:
+        """Go from the last frame to ``at``: events in order of time, and the springs and moves between them."""
         now = at if math.isinf(self._now) else self._now
-        while (change := self._due(at)) is not None:
-            when, state = change
-            self._blend(max(0.0, when - now))
+        self._gestures.begin(self._beats.due(at), now)
+        while (due := self._due(at)) is not None:
+            when, event = due
+            self._move(now, max(now, when))
             now = max(now, when)
-            self._enter(state, when)
-        self._blend(at - now)
+            self._enter(event, when)
+        self._move(now, at)
         self._now = at
-        manner = MANNERS[self._state]
-        while manner.nod_every and self._next_nod <= at:
-            self._nods.append(_Nod(self._next_nod, self._nod_random.uniform(0.03, 0.055)))
-            if self._nod_random.random() < 0.4:
-                self._nods.append(_Nod(self._next_nod + 0.8 * _BEAT, self._nod_random.uniform(0.02, 0.035)))
-            self._next_nod += manner.nod_every * self._nod_random.uniform(0.6, 1.6)
-        while self._nods and self._nods[0].start + _BEAT < at:
-            self._nods.popleft()
-        return manner
 
-    def _due(self, at: float) -> tuple[float, FaceState] | None:
-        """Take the next change of state that ``at`` has reached."""
-        asked = self._changes[0][0] if self._changes else math.inf
-        if min(asked, self._startled_until) > at:
-            return None
-        if asked <= self._startled_until:
-            when, _, state = self._changes.pop(0)
-            return when, state
-        return self._startled_until, FaceState.LISTENING
-
-    def _enter(self, state: FaceState, at: float) -> None:
-        if state is FaceState.INTERRUPTED and self._state is not state:
-            self._blinks.soon(at + 0.06)
-        self._startled_until = at + STARTLED if state is FaceState.INTERRUPTED else math.inf
-        self._state = state
-        manner = MANNERS[state]
-        if manner.nod_every:
-            self._next_nod = at + manner.nod_every * self._nod_random.uniform(0.3, 0.9)
-
-    def _blend(self, seconds: float) -> None:
-        """Move the mix of states towards the present one: a critically damped spring, solved exactly."""
-        if seconds <= 0:
-            return
+    def _move(self, now: float, at: float) -> None:
         goal = np.zeros(len(_STATES), np.float32)
         goal[_STATES.index(self._state)] = 1
-        pull = _SETTLED / MANNERS[self._state].settle
-        decay = math.exp(-pull * seconds)
-        offset = self._mix - goal
-        drive = self._speed + pull * offset
-        self._mix = goal + (offset + drive * seconds) * decay
-        self._speed = (self._speed - pull * drive * seconds) * decay
+        self._mix.move(goal, MANNERS[self._state].settle, at - now)
+        self._attending.move(np.full(1, self._visitor_speaks, np.float32), _ATTEND, at - now)
+        self._mood.move(at - now)
+        self._gestures.begin(self._attention.due(at), now)
+
+    def _due(self, at: float) -> tuple[float, _Event | None] | None:
+        """Take the next event that ``at`` has reached; None for one of a mood that has stayed long enough."""
+        asked = self._events[0][0] if self._events else math.inf
+        faded = max(self._mood_until, self._voice_until + HOLD) if self._mood_until < math.inf else math.inf
+        if min(asked, self._startled_until, faded) > at:
+            return None
+        if asked <= min(self._startled_until, faded):
+            when, _, event = self._events.pop(0)
+            return when, event
+        if self._startled_until <= faded:
+            return self._startled_until, FaceState.LISTENING
+        return faded, None
+
+    def _enter(self, event: _Event | None, at: float) -> None:
+        match event:
+            case None:
+                self._mood_until = math.inf
+                self._mood.fade()
+            case Feeling():
+                self._mood_until = at + HOLD
+                self._mood.feel(event)
+            case bool():
+                self._visitor_speaks = event
+                self._attention.hear(event, at)
+            case FaceState():
+                if event is FaceState.INTERRUPTED and self._state is not event:
+                    self._blinks.soon(at + 0.06)
+                self._startled_until = at + STARTLED if event is FaceState.INTERRUPTED else math.inf
+                self._state = event
 
 
-_SETTLED: Final = 4.74
-"""Time constants after which a critically damped spring is within 5 %."""
-_BROWS: Final = ARKIT_INDEX["browInnerUp"]
-_POSES: Final = np.array(
-    [(m.yaw_drift, m.pitch_drift, m.roll_drift, m.yaw, m.pitch, m.roll) for m in (MANNERS[state] for state in _STATES)],
-    np.float32,
-)
-
-
-def _bump(share: float) -> float:
-    """0 → 1 → 0 while ``share`` goes from 0 to 1; quick down, slow back."""
-    if not 0 < share < 1:
-        return 0.0
-    return math.sin(math.pi * share**0.7) ** 2
+def _within(angle: float, limit: float) -> float:
+    """The angle, bent towards ``limit``, which it never passes."""
+    return limit * math.tanh(angle / limit)
 
 
 def _unit(value: float) -> float:

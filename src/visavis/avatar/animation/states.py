@@ -13,8 +13,8 @@ class Manner:
 
     Angles in radians as in ``FaceFrame``. ``yaw_drift`` … are amplitudes of the slow wander. ``blink_every``: mean
     seconds between blinks. ``look_away``: share of glances that go to ``away`` (mirrored at will with
-    ``either_side``), the others go to ``towards``; ``look_for``: seconds that a glance lasts. ``nod_every``: mean
-    seconds between nods, 0 for none. ``settle``: seconds in which the face takes it on.
+    ``either_side``), the others go to ``towards``; ``look_for``: seconds that a glance lasts. ``settle``: seconds in
+    which the face takes it on.
     """
 
     weights: Weights
@@ -31,7 +31,6 @@ class Manner:
     away_spread: float = 0.08
     either_side: bool = True
     look_for: tuple[float, float] = field(default=(0.8, 2.6))
-    nod_every: float = 0.0
     settle: float = 0.32
 
 
@@ -51,7 +50,6 @@ MANNERS: Final[dict[FaceState, Manner]] = {
         roll_drift=0.008,
         look_away=0.06,
         away=(0.2, 0.0),
-        nod_every=3.2,
         blink_every=4.5,
     ),
     FaceState.THINKING: Manner(

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceState
 from visavis.avatar.neural.ports import AudioRenderer, Drawn, Pixels
+from visavis.avatar.view import Background
+from visavis.blendshape import ArkitFrame
 from visavis.speech.ports import Pcm16
 from visavis.viseme import TimedViseme
 
@@ -67,6 +70,21 @@ class AudioFace:
 
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
         """Takes mouth shapes as other faces do, and needs none: the sound says it all."""
+
+    def follow(self, frames: Sequence[ArkitFrame]) -> None:
+        """Takes weights as other faces do, and needs none: the sound says it all."""
+
+    def stress(self, times: Sequence[float]) -> None:
+        """Takes stresses as other faces do; the pictures show none of them."""
+
+    def feel(self, feeling: Feeling, at: float) -> None:
+        """Takes feelings as other faces do; the pictures show none of them."""
+
+    def hear(self, speaking: bool, at: float) -> None:
+        """Takes the visitor's speech and pauses as other faces do; the pictures show none of them."""
+
+    def behind(self, background: Background) -> None:
+        """Takes backgrounds as other faces do, and keeps its own: its pictures have no matte."""
 
     def state(self, state: FaceState, at: float) -> None:
         """Takes states as other faces do; the pictures show none of them."""

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceFrame, FaceState, Renderer
+from visavis.avatar.view import Background
+from visavis.blendshape import ArkitFrame
 from visavis.speech.ports import Pcm16
 from visavis.viseme import TimedViseme
 
@@ -27,6 +30,27 @@ class PuppetFace:
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
         """See ``Face``."""
         self._animator.speak(visemes)
+
+    def follow(self, frames: Sequence[ArkitFrame]) -> None:
+        """See ``Face``."""
+        self._animator.follow(frames)
+
+    def stress(self, times: Sequence[float]) -> None:
+        """See ``Face``."""
+        self._animator.stress(times)
+
+    def feel(self, feeling: Feeling, at: float) -> None:
+        """See ``Face``."""
+        self._animator.feel(feeling, at)
+
+    def hear(self, speaking: bool, at: float) -> None:
+        """See ``Face``."""
+        self._animator.hear(speaking, at)
+
+    def behind(self, background: Background) -> None:
+        """See ``Face``."""
+        if self._renderer:
+            self._renderer.behind(background)
 
     def state(self, state: FaceState, at: float) -> None:
         """See ``Face``."""
