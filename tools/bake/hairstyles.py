@@ -1,0 +1,172 @@
+"""The hair styles: each turns a head into strands (n, points, 3), dm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bake.basemesh import Points
+from bake.hair import fly_away, gather, plant, press_to, rest_on, shorten, wave
+from bake.hairline import Hairline
+from bake.identity import Hair
+from bake.landmarks import Landmarks
+from bake.surface import Surface, smoothstep, unit
+
+
+@dataclass(frozen=True)
+class Head:
+    """What hair grows on: the skin of head, neck and shoulders (rest pose)."""
+
+    surface: Surface
+    line: Hairline
+    marks: Landmarks
+
+
+def grow(head: Head, hair: Hair) -> Points:
+    """The strands of a style."""
+    styles = {"shoulder": _shoulder, "crop": _crop, "short": _short, "bun": _bun}
+    return styles[hair.style](head, hair, np.random.default_rng(hair.seed))
+
+
+def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
+    """Parted at the side, lifted at the roots, over the ears and down to the shoulders in soft waves."""
+    steps = 36
+    roots = plant(head.surface, head.line, hair.strands, 320, rng)
+    start, count = roots.places, hair.strands
+    eye, centre = head.marks.eye[1], head.marks.centre
+    zigzag = 0.025 * np.sin(start[:, 2] * 23) + 0.02 * rng.normal(size=count)
+    side = np.where(start[:, 0] + zigzag > hair.parting, 1.0, -1.0)
+    front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2])
+    high = smoothstep(eye + 0.25, eye + 0.95, start[:, 1])
+    near_part = np.exp(-(((start[:, 0] - hair.parting) / 0.22) ** 2)) * high
+    spread = roots.per_clump(rng, 3) * 0.07 + rng.normal(size=(count, 3)) * 0.025
+    end = head.marks.neck[1] + 0.02 - 0.35 * (hair.length - 1) + 0.10 * rng.normal(size=roots.clumps)[roots.clump]
+    length = np.maximum(start[:, 1] - end + 0.75 * high + 0.25, 0.5)
+    step = length / (steps - 1)
+    lift = 0.03 + 0.15 * high * (0.35 + 0.65 * roots.layer)
+    strands = np.zeros((count, steps, 3))
+    strands[:, 0] = point = start
+    heading = unit(
+        roots.normals * (0.35 + 0.5 * near_part[:, None])
+        + np.stack([side * 0.8, 0.15 + 0 * side, -0.35 - 0.1 * front], 1)
+    )
+    for index in range(1, steps):
+        s = index / (steps - 1)
+        out = smoothstep(0.30, 0.72, np.abs(point[:, 0]))
+        low = smoothstep(eye + 0.45, eye - 0.25, point[:, 1])
+        back = 0.34 + 0.10 * (1 - front)
+        comb = np.stack([side * (1 - 0.85 * out), 0.05 - 1.0 * out, -back * (1 - 0.7 * out)], 1)
+        inward = smoothstep(eye - 0.9, eye - 1.5, point[:, 1])
+        fall = np.stack([side * (0.05 - 0.20 * inward), -np.ones(count), 0.03 + 0.08 * front * (1 - low)], 1)
+        turn = np.clip(low + 0.45 * out, 0, 1)[:, None]
+        wish = unit(unit(comb) * (1 - turn) + fall * turn + spread)
+        heading = unit(0.62 * heading + 0.38 * wish)
+        point = point + heading * step[:, None]
+        volume = lift * (0.5 + 0.5 * np.sin(np.pi * np.clip(s * 2.2, 0, 1))) * smoothstep(0, 0.10, np.array(s))
+        hang = 0.04 + 0.16 * roots.layer
+        height = np.where(point[:, 1] < eye + 0.1, hang, 0.02 + volume)
+        point = rest_on(head.surface, point, height)
+        crown = (point[:, 1] > eye + 0.35) & (s < 0.55)
+        point = np.where(crown[:, None], _settle(head.surface, point, 0.02 + volume), point)
+        strands[:, index] = point
+    strands = wave(strands, roots, rng, hair.wave, 1.15, 0.25)
+    strands = gather(strands, roots, 0.45, 0.2, side)
+    strands = shorten(strands, np.clip(1 - 0.35 * rng.random(count) ** 2.2, 0.3, 1))
+    return fly_away(strands, centre, rng, 0.06, 0.10)
+
+
+def _settle(surface: Surface, points: Points, height: Points) -> Points:
+    """Let points sink half way to `height` above the skin when they are higher."""
+    near, normals, now = surface.nearest(points)
+    excess = np.clip(now - height, 0, None) * 0.5
+    return points - normals * excess[:, None]
+
+
+def _short(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
+    """Short back and sides, the top combed from a parting with some lift at the front."""
+    steps = 12
+    roots = plant(head.surface, head.line, hair.strands, 620, rng)
+    start, count = roots.places, hair.strands
+    eye, centre = head.marks.eye[1], head.marks.centre
+    top = smoothstep(eye + 0.40, eye + 0.85, start[:, 1])
+    front = smoothstep(centre[2] + 0.2, centre[2] + 0.9, start[:, 2])
+    side = np.where(start[:, 0] + 0.03 * rng.normal(size=count) > hair.parting, 1.0, -1.0)
+    side = np.where(hair.parting > 0, side, side)
+    edge = smoothstep(0.02, 0.22, head.line.above(start))
+    length = (0.09 + 0.36 * top) * hair.length * (0.65 + 0.5 * rng.random(count)) * (0.45 + 0.55 * edge)
+    spread = roots.per_clump(rng, 3) * 0.20 + rng.normal(size=(count, 3)) * 0.08
+    step = length / (steps - 1)
+    strands = np.zeros((count, steps, 3))
+    strands[:, 0] = point = start
+    heading = unit(roots.normals + 0.3 * spread)
+    for index in range(1, steps):
+        s = index / (steps - 1)
+        across = side * (0.9 * top + 0.10)
+        up = (0.25 + 0.45 * front) * top - 0.9 * (1 - top)
+        comb = np.stack([across, up, -0.50 * top * (0.4 + front) - 0.40 * (1 - top)], 1)
+        heading = unit(0.66 * heading + 0.34 * unit(unit(comb) + spread))
+        point = point + heading * step[:, None]
+        height = 0.012 + (0.015 + 0.12 * top * (0.25 + 0.75 * roots.layer)) * np.sin(np.pi * min(0.6, 0.8 * s))
+        point = rest_on(head.surface, point, height)
+        point = _settle(head.surface, point, height)
+        strands[:, index] = point
+    strands = gather(strands, roots, 0.35, 0.2, side)
+    return fly_away(strands, centre, rng, 0.05, 0.05)
+
+
+def _crop(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
+    """Tight coils, cropped: fuller on top, faded at the sides and neck."""
+    steps = 12
+    roots = plant(head.surface, head.line, hair.strands, 900, rng, edge=0.2)
+    count = hair.strands
+    eye = head.marks.eye[1]
+    top = smoothstep(eye + 0.10, eye + 0.75, roots.places[:, 1])
+    edge = smoothstep(0.0, 0.12, head.line.above(roots.places))
+    length = (0.035 + 0.17 * top) * hair.length * (0.75 + 0.4 * rng.random(count)) * (0.5 + 0.5 * edge)
+    lean = unit(roots.normals + roots.per_clump(rng, 3) * 0.22 + rng.normal(size=(count, 3)) * 0.15 + [0, 0.05, 0])
+    first = unit(np.cross(lean, rng.normal(size=(count, 3))))
+    second = np.cross(lean, first)
+    along = np.linspace(0, 1, steps)[None, :, None]
+    turns = (2.2 * length / 0.15)[:, None, None]
+    angle = 2 * np.pi * turns * along + rng.uniform(0, 6.28, (count, 1, 1))
+    coil = (
+        0.016
+        * np.minimum(1, along * 4)
+        * (0.6 + 0.8 * rng.random((count, 1, 1)))
+        * np.clip(length / 0.12, 0.3, 1)[:, None, None]
+    )
+    strands = roots.places[:, None] + lean[:, None] * length[:, None, None] * along
+    return strands + coil * (first[:, None] * np.cos(angle) + second[:, None] * np.sin(angle))
+
+
+def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
+    """Parted, combed back over the ears into a low bun, with loose short hair along the hairline."""
+    steps = 24
+    roots = plant(head.surface, head.line, hair.strands, 420, rng, edge=1.2)
+    start, count = roots.places, hair.strands
+    eye, centre = head.marks.eye[1], head.marks.centre
+    side = np.where(start[:, 0] + 0.015 * rng.normal(size=count) > hair.parting, 1.0, -1.0)
+    front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2]) * smoothstep(eye + 0.1, eye + 0.5, start[:, 1])
+    bun = np.array([0.0, eye - 0.42, centre[2] - 0.95])
+    spread = roots.per_clump(rng, 3) * 0.05 + rng.normal(size=(count, 3)) * 0.03
+    length = np.linalg.norm(start - bun, axis=1) * 1.3
+    baby = rng.random(count) < 0.10 * np.exp(-((head.line.above(start) / 0.08) ** 2)) * 4
+    length = np.where(baby, 0.10 + 0.25 * rng.random(count), length)
+    step = length / (steps - 1)
+    lift = 0.02 + (0.05 + 0.06 * front) * (0.2 + 0.8 * roots.layer)
+    strands = np.zeros((count, steps, 3))
+    strands[:, 0] = point = start
+    heading = unit(roots.normals * 0.4 + np.stack([side * 0.7, 0.2 + 0 * side, -0.4 + 0 * side], 1))
+    for index in range(1, steps):
+        s = index / (steps - 1)
+        aim = unit(bun - point)
+        over = np.stack([side, 0.0 * side, -0.45 + 0 * side], 1)
+        turn = np.clip(s * 2.0 - 0.6 * front, 0, 1)[:, None]
+        wish = unit(unit(over) * (1 - turn) + aim * turn + spread)
+        heading = unit(0.55 * heading + 0.45 * wish)
+        point = point + heading * step[:, None]
+        height = 0.015 + lift * np.sin(np.pi * min(0.9, 0.08 + 0.85 * s)) ** 0.8
+        point = press_to(head.surface, point, np.where(baby, 0.02 + 0.05 * s, height))
+        strands[:, index] = point
+    return fly_away(strands, centre, rng, 0.04, 0.05)

@@ -1,0 +1,202 @@
+"""Skin: per-vertex masks of the face's regions and one procedural material with subsurface light."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from bake.basemesh import BaseMesh, Points, texture_path
+from bake.blender import Material, Nodes, Socket
+from bake.hairline import Hairline
+from bake.identity import Identity, Skin
+from bake.landmarks import Landmarks
+
+Mask = NDArray[np.float64]
+MOUTH_INSIDE = (0.26, 0.07, 0.07)
+
+
+def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hairline) -> dict[str, Mask]:
+    """Values 0–1 per vertex: where the skin is flushed, shaded, oily, wrinkled, shaven, scalp, or inside the mouth."""
+    x, y, z = np.abs(vertices[:, 0]), vertices[:, 1], vertices[:, 2]
+    eye, nose, chin = marks.eye, marks.nose, marks.chin
+
+    def spot(
+        cx: float, cy: float, cz: float, radius: float, wide: float = 1, tall: float = 1, deep: float = 1.5
+    ) -> Mask:
+        squared = ((x - cx) / wide) ** 2 + ((y - cy) / tall) ** 2 + ((z - cz) / deep) ** 2
+        return np.exp(-squared / radius**2)
+
+    flush = (
+        spot(0.50, eye[1] - 0.36, eye[2] + 0.05, 0.24)
+        + 0.9 * spot(0, nose[1] + 0.02, nose[2] - 0.03, 0.13)
+        + 0.35 * spot(0, chin[1] + 0.18, eye[2] + 0.2, 0.16)
+        + 0.6 * spot(marks.ear[0], marks.ear[1], marks.ear[2], 0.28)
+        + 0.25 * spot(0, eye[1] + 0.45, eye[2] + 0.2, 0.3)
+    )
+    shade = (
+        0.8 * spot(eye[0] - 0.02, eye[1] - 0.03, eye[2] + 0.15, 0.19, 1.2, 0.8)
+        + 0.6 * spot(0.14, eye[1] - 0.02, eye[2] + 0.1, 0.10)
+        + 0.5 * spot(0.11, nose[1] - 0.10, nose[2] - 0.16, 0.06)
+    )
+    under_eye = spot(eye[0] - 0.05, eye[1] - 0.20, eye[2] + 0.15, 0.12, 1.5, 0.75)
+    oily = (
+        spot(0, eye[1] + 0.45, eye[2] + 0.2, 0.36)
+        + spot(0, nose[1] + 0.05, nose[2], 0.22)
+        + 0.5 * spot(0.45, eye[1] - 0.2, eye[2], 0.2)
+    )
+    beard = beard_area(vertices, marks)
+    crow = spot(eye[0] + 0.27, eye[1] + 0.0, eye[2] - 0.05, 0.15)
+    forehead = spot(0, eye[1] + 0.52, eye[2] + 0.2, 0.3, 1.5, 0.8)
+    inner_box = (x < 0.45) & (np.abs(y - marks.mouth[1]) < 0.35) & (z < marks.mouth[2] + 0.2) & (z > 0.2)
+    inner = np.maximum(mesh.vertex_mask_from_texture("mpfb_inside-mouth.jpg"), inner_box.astype(float))
+    return {
+        "flush": np.clip(flush, 0, 1),
+        "shade": np.clip(shade, 0, 1),
+        "under_eye": np.clip(under_eye, 0, 1),
+        "oily": np.clip(oily, 0, 1),
+        "beard": beard,
+        "crow": np.clip(crow, 0, 1),
+        "forehead": np.clip(forehead, 0, 1),
+        "scalp": hairline.cover(vertices),
+        "inner": inner,
+    }
+
+
+def beard_area(vertices: Points, marks: Landmarks, coverage: float = 1.0) -> Mask:
+    """0–1 where a beard grows: jaw, chin and upper lip; `coverage` 0 leaves the cheeks bare."""
+    x, y, z = np.abs(vertices[:, 0]), vertices[:, 1], vertices[:, 2]
+    mouth, chin, nose, ear = marks.mouth, marks.chin, marks.nose, marks.ear
+    lip = mouth[1] + 0.02
+    # the upper edge of a beard: from under the nose over the cheek to the side burn
+    edge = np.interp(
+        x,
+        [0, 0.16, 0.30, 0.45, 0.62, 0.75],
+        [nose[1] - 0.12, nose[1] - 0.13, lip - 0.02, lip + 0.02, lip + 0.25, lip + 0.6],
+    )
+    area = np.clip((edge - y) / 0.06, 0, 1)
+    area *= np.clip((y - (chin[1] - 0.10 - 0.25 * np.clip(x / 0.6, 0, 1) * 0)) / 0.08, 0, 1)
+    area *= np.clip((z - (ear[2] + 0.02)) / 0.08, 0, 1)
+    if coverage < 1:
+        near_mouth = np.exp(-((x / 0.34) ** 4)) * (y < lip + 0.3)
+        area *= np.clip(near_mouth + coverage, 0, 1)
+    return area
+
+
+def skin_material(person: Identity) -> Material:
+    """Layered colour (mottle, flush, freckles, lips, scalp), pores and lines as bump, uneven gloss, scattering."""
+    skin = person.skin
+    nodes = Nodes("skin")
+    lip = _lip_mask(nodes)
+    colour = _colour(nodes, person, lip)
+    shader = nodes.principled
+    nodes.set(shader, "Base Color", colour)
+    nodes.set(shader, "Normal", nodes.bump(_relief(nodes, skin, lip), 0.32, 0.012))
+    oily = nodes.math("MULTIPLY", nodes.attribute("oily"), -0.10)
+    wet = nodes.math("MULTIPLY", nodes.attribute("inner"), -0.2)
+    gloss_noise = nodes.math("MULTIPLY", nodes.noise(45, 4), 0.20)
+    roughness = nodes.total(0.37, gloss_noise, nodes.math("MULTIPLY", lip, -0.10), oily, wet)
+    nodes.set(shader, "Roughness", roughness)
+    shader.inputs["Specular IOR Level"].default_value = skin.gloss
+    shader.inputs["Subsurface Weight"].default_value = 1
+    shader.inputs["Subsurface Radius"].default_value = (1, 0.36, 0.2)
+    shader.inputs["Subsurface Scale"].default_value = 0.05
+    return nodes.material
+
+
+def _lip_mask(nodes: Nodes) -> Socket:
+    picture = bpy.data.images.load(str(texture_path("mpfb_lips.jpg")))
+    picture.colorspace_settings.name = "Non-Color"
+    texture = nodes.add("ShaderNodeTexImage", image=picture, interpolation="Cubic")
+    ragged = nodes.math("MULTIPLY", nodes.math("SUBTRACT", nodes.noise(30, 3), 0.5), 0.25)
+    return nodes.ramp(nodes.math("ADD", texture.outputs["Color"], ragged), 0.12, 0.92)
+
+
+def _times(colour: tuple[float, float, float], red: float, green: float, blue: float) -> tuple[float, float, float]:
+    return colour[0] * red, colour[1] * green, colour[2] * blue
+
+
+def _colour(nodes: Nodes, person: Identity, lip: Socket) -> Socket:
+    skin, tone = person.skin, person.skin.tone
+    large, middle, fine = nodes.noise(2.2), nodes.noise(9, 4, 0.65), nodes.noise(32, 4, 0.7)
+    colour = nodes.mix(
+        nodes.math("MULTIPLY", nodes.ramp(large, 0.35, 0.7), skin.mottle), tone, _times(tone, 0.96, 0.83, 0.80)
+    )
+    colour = nodes.mix(
+        nodes.math("MULTIPLY", nodes.ramp(middle, 0.5, 0.75), 0.55 * skin.mottle),
+        colour,
+        _times(tone, 1.06, 1.02, 0.92),
+    )
+    colour = nodes.mix(
+        nodes.math("MULTIPLY", nodes.ramp(fine, 0.48, 0.72), 0.9 * skin.mottle), colour, _times(tone, 0.88, 0.74, 0.70)
+    )
+    flush = nodes.math("MULTIPLY", nodes.attribute("flush"), nodes.math("ADD", middle, 0.3))
+    colour = nodes.mix(nodes.math("MULTIPLY", flush, skin.flush, clamp=True), colour, _times(tone, 0.99, 0.62, 0.58))
+    colour = nodes.mix(nodes.math("MULTIPLY", nodes.attribute("shade"), 0.5), colour, _times(tone, 0.76, 0.62, 0.62))
+    colour = nodes.mix(
+        nodes.math("MULTIPLY", nodes.attribute("under_eye"), skin.under_eye), colour, _times(tone, 0.74, 0.58, 0.64)
+    )
+    cells = nodes.add("ShaderNodeTexVoronoi", {"Scale": 26.0})
+    nodes.set(cells, "Vector", nodes.position())
+    spot = nodes.math(
+        "MULTIPLY", nodes.ramp(cells.outputs["Distance"], 0.2, 0.08), nodes.ramp(nodes.noise(5), 0.45, 0.65)
+    )
+    colour = nodes.mix(nodes.math("MULTIPLY", spot, skin.freckles), colour, _times(tone, 0.66, 0.46, 0.38))
+    if person.beard is not None:
+        follicles = nodes.ramp(nodes.noise(70, 2), 0.35, 0.6)
+        shadow = nodes.math(
+            "MULTIPLY", nodes.attribute("beard"), nodes.math("ADD", nodes.math("MULTIPLY", follicles, 0.35), 0.25)
+        )
+        colour = nodes.mix(shadow, colour, _times(tone, 0.30, 0.27, 0.28))
+    root = 0.02 + 0.35 * person.hair.grey
+    scalp = nodes.math("MULTIPLY", nodes.attribute("scalp"), 0.80 if person.hair.recession < 0.3 else 0.55)
+    colour = nodes.mix(scalp, colour, _times(tone, 0.16 + root, 0.13 + root, 0.12 + root))
+    darker = _times(skin.lips, 0.76, 0.62, 0.62)
+    lip_colour = nodes.mix(nodes.ramp(nodes.noise(38, 4, 0.7), 0.35, 0.75), skin.lips, darker)
+    colour = nodes.mix(nodes.math("MULTIPLY", lip, 0.85), colour, lip_colour)
+    return nodes.mix(nodes.attribute("inner"), colour, MOUTH_INSIDE)
+
+
+def _relief(nodes: Nodes, skin: Skin, lip: Socket) -> Socket:
+    pores = nodes.add("ShaderNodeTexVoronoi", {"Scale": 95.0})
+    warped = nodes.add("ShaderNodeVectorMath", operation="ADD")
+    nodes.set(warped, 0, nodes.position())
+    jitter = nodes.add("ShaderNodeTexNoise", {"Scale": 40.0, "Detail": 2.0})
+    nodes.set(jitter, "Vector", nodes.position())
+    small = nodes.add("ShaderNodeVectorMath", operation="SCALE")
+    nodes.set(small, 0, jitter.outputs["Color"])
+    small.inputs["Scale"].default_value = 0.012
+    nodes.set(warped, 1, small.outputs[0])
+    nodes.set(pores, "Vector", warped.outputs[0])
+    pore = nodes.math("MULTIPLY", nodes.ramp(pores.outputs["Distance"], 0.0, 0.45), 0.55)
+    height = nodes.total(
+        pore, nodes.math("MULTIPLY", nodes.noise(70, 5, 0.75), 0.8), nodes.math("MULTIPLY", nodes.noise(14), 0.55)
+    )
+    off_lip = nodes.math("SUBTRACT", 1.0, nodes.math("MULTIPLY", lip, 0.7))
+    height = nodes.math("MULTIPLY", height, off_lip)
+    creases = nodes.add("ShaderNodeTexWave", {"Scale": 14.0, "Distortion": 6.0, "Detail": 3.0}, bands_direction="X")
+    nodes.set(creases, "Vector", nodes.position())
+    height = nodes.math("ADD", height, nodes.math("MULTIPLY", nodes.math("MULTIPLY", creases.outputs["Fac"], lip), 0.6))
+    if skin.wrinkles:
+        height = nodes.math("ADD", height, nodes.math("MULTIPLY", _wrinkles(nodes), skin.wrinkles))
+    return height
+
+
+def _wrinkles(nodes: Nodes) -> Socket:
+    """Lines of the forehead and beside the eyes, and the fine crossed net of old skin."""
+
+    def lines(direction: str, scale: float, distortion: float, mask: Socket | float, depth: float) -> Socket:
+        wave = nodes.add(
+            "ShaderNodeTexWave", {"Scale": scale, "Distortion": distortion, "Detail": 2.0, "Detail Scale": 0.8}
+        )
+        wave.bands_direction = direction
+        nodes.set(wave, "Vector", nodes.position())
+        groove = nodes.math("POWER", wave.outputs["Fac"], 3.0)
+        return nodes.math("MULTIPLY", nodes.math("MULTIPLY", groove, mask), -depth)
+
+    forehead = lines("Z", 1.9, 1.6, nodes.attribute("forehead"), 5.0)
+    crow = lines("Z", 4.5, 3.0, nodes.attribute("crow"), 3.0)
+    net = nodes.add("ShaderNodeTexVoronoi", {"Scale": 22.0}, feature="DISTANCE_TO_EDGE")
+    nodes.set(net, "Vector", nodes.position())
+    crossed = nodes.math("MULTIPLY", nodes.ramp(net.outputs["Distance"], 0.0, 0.12), 0.7)
+    return nodes.total(forehead, crow, crossed)
