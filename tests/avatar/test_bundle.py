@@ -21,6 +21,7 @@ from visavis.avatar.bundle import (
 )
 from visavis.avatar.catalogue import Avatar, Catalogue
 from visavis.avatar.files import MAX_FILE
+from visavis.avatar.manifest import DefaultPersona
 from visavis.avatar.package import AvatarPackage, load_package, save_package
 from visavis.avatar.photo.consent import consent_now
 
@@ -35,7 +36,7 @@ def ana(small: AvatarPackage, tmp_path: Path) -> Path:
     matte, plate = np.full((size, size), 200, np.uint8), np.full((size, size, 3), 90, np.uint8)
     save_package(replace(small, manifest=manifest, matte=matte, plate=plate), face)
     cv2.imwrite(str(folder / "poster.jpg"), small.picture)
-    (folder / "knowledge.toml").write_text('[[entry]]\nquestions = ["Who?"]\nanswer = "Ana."\n')
+    (folder / "knowledge.toml").write_text('[[entry]]\nquestion = "Who?"\nanswer = "Ana."\n')
     (folder / "avatar.toml").write_text('name = "Ana"\nknowledge = "knowledge.toml"\nprompt = "You are Ana."\n')
     return folder
 
@@ -113,6 +114,30 @@ def test_a_bare_face_gets_a_plain_persona(small_folder: Path, ours: Path, tmp_pa
     assert avatar.name == "Small"
     assert "AI avatar" in avatar.persona.prompt
     load_package(avatar.package)
+
+
+def test_a_bare_face_is_who_its_manifest_says(small: AvatarPackage, ours: Path, tmp_path: Path) -> None:
+    persona = DefaultPersona(voice="es_ES-davefx", language="es", rate=1.1, greeting="¡Hola!\x7f")
+    manifest = small.manifest.model_copy(update={"persona": persona})
+    save_package(replace(small, manifest=manifest), tmp_path / "theirs")
+    import_bundle(tmp_path / "theirs", ours)
+    read = avatar_of(ours, "small").persona
+    assert (read.voice, read.language, read.rate, read.greeting) == ("es_ES-davefx", "es", 1.1, "¡Hola!\x7f")
+    assert "AI avatar" in read.prompt
+
+
+def test_wrong_knowledge_is_named(ana: Path, ours: Path) -> None:
+    def check(path: Path) -> list[tuple[str, str]]:
+        assert path.read_text() == (ana / "knowledge.toml").read_text()
+        return [("entry[1].answer", "is missing"), ("entry[2].question", "must be text")]
+
+    problems = check_bundle(ana, check_knowledge=check).problems
+    assert [(one.file, one.field) for one in problems] == [
+        ("knowledge.toml", "entry[1].answer"),
+        ("knowledge.toml", "entry[2].question"),
+    ]
+    with pytest.raises(RefusedBundle):
+        import_bundle(ana, ours, check_knowledge=check)
 
 
 def test_an_avatar_there_gives_way_only_by_force(ana: Path, ours: Path) -> None:

@@ -48,6 +48,15 @@ def test_check_names_every_mistake(visavis, vera: Path) -> None:
     assert "  face/fields.npz: is not a readable npz file" in done.stderr
 
 
+def test_check_reads_what_an_avatar_knows(visavis, vera: Path) -> None:
+    (vera / "knowledge.toml").write_text('[[entry]]\nquestion = "Who?"\n[[entry]]\nquestion = 1\nanswer = ""\n')
+    done = visavis("avatar", "check", str(vera))
+    assert done.returncode == 1
+    assert "  knowledge.toml: entry[1].answer: is missing" in done.stderr
+    assert "  knowledge.toml: entry[2].question: must be text" in done.stderr
+    assert "  knowledge.toml: entry[2].answer" in done.stderr
+
+
 def test_an_embedded_avatar_is_not_pushed_aside_by_accident(visavis, vera: Path, tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.mkdir()

@@ -4,14 +4,13 @@ Whatever comes in is copied first, file by file and bounded, into a folder of ou
 holds no error is moved to where avatars are, in one step.
 """
 
-import json
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -30,9 +29,20 @@ from visavis.avatar.files import (
     open_files,
     picture_size,
 )
+from visavis.avatar.manifest import Manifest
 from visavis.avatar.package import MANIFEST, Pixels, read_package
-from visavis.avatar.persona import AVATAR_FILE, PersonaError, read_avatar_file
+from visavis.avatar.persona import (
+    AVATAR_FILE,
+    Persona,
+    PersonaError,
+    plain_persona,
+    read_avatar_file,
+    write_avatar_file,
+)
 from visavis.avatar.photo.folder import avatar_id
+
+KnowledgeCheck = Callable[[Path], Sequence[tuple[str, str]]]
+"""What is wrong with a file of knowledge: keys (empty: the whole file) and problems."""
 
 _FACE: Final = "face"
 _MAX_PICTURE_PIXELS: Final = 4096 * 4096
@@ -71,17 +81,24 @@ class RefusedBundle(Exception):
         self.problems = problems
 
 
-def check_bundle(path: Path, lenders: Collection[str] = ()) -> Bundle:
+def check_bundle(path: Path, lenders: Collection[str] = (), *, check_knowledge: KnowledgeCheck | None = None) -> Bundle:
     """Look for everything that is wrong with the avatar, or the bare face package, in the folder or zip at ``path``.
 
-    ``lenders``: ids of avatars whose face it may borrow. Blocks. Raises ``OSError`` when there is no room for a copy.
+    ``lenders``: ids of avatars whose face it may borrow; ``check_knowledge`` reads what it knows. Blocks. Raises
+    ``OSError`` when there is no room for a copy.
     """
     with tempfile.TemporaryDirectory(prefix="visavis-") as staging:
-        return _take_in(path, Path(staging), lenders)
+        return _take_in(path, Path(staging), lenders, check_knowledge)
 
 
 def import_bundle(
-    path: Path, folder: Path, lenders: Collection[str] = (), *, taken: Collection[str] = (), force: bool = False
+    path: Path,
+    folder: Path,
+    lenders: Collection[str] = (),
+    *,
+    taken: Collection[str] = (),
+    force: bool = False,
+    check_knowledge: KnowledgeCheck | None = None,
 ) -> Bundle:
     """Add the avatar (or the bare face package, with a plain persona) at ``path`` to the avatars in ``folder``. Blocks.
 
@@ -91,7 +108,7 @@ def import_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _staging(folder) as staging:
-        bundle = _take_in(path, staging, lenders)
+        bundle = _take_in(path, staging, lenders, check_knowledge)
         if bundle.problems:
             raise RefusedBundle(bundle.problems)
         target = folder / bundle.id
@@ -127,14 +144,16 @@ def export_bundle(avatar: Avatar, archive: Path) -> None:
         _zip(staging, archive)
 
 
-def _take_in(path: Path, staging: Path, lenders: Collection[str]) -> Bundle:
+def _take_in(
+    path: Path, staging: Path, lenders: Collection[str], check_knowledge: KnowledgeCheck | None = None
+) -> Bundle:
     """Copy what is at ``path`` into ``staging`` and check it there."""
     own_name = path.resolve().name if path.is_dir() else path.stem
     try:
         files = open_files(path)
         if (inside := folder_with(files, AVATAR_FILE)) is not None:
             left_out = _copy(FilesInside(files, inside) if inside else files, staging)
-            problems = _problems(staging, lenders)
+            problems = _problems(staging, lenders, check_knowledge)
             try:
                 name = read_avatar_file(staging / AVATAR_FILE).persona.name
             except PersonaError:
@@ -149,7 +168,7 @@ def _take_in(path: Path, staging: Path, lenders: Collection[str]) -> Bundle:
         problems: list[PackageError] = []
         package = read_package(open_files(staging / _FACE), problems)
         name = package.manifest.name if package is not None else own_name
-        _write_persona(staging / AVATAR_FILE, name)
+        write_avatar_file(staging / AVATAR_FILE, _default_persona(package.manifest if package else None, name))
         return Bundle(avatar_id(name), name, tuple(problems), left_out)
     except PackageError as error:
         return Bundle(avatar_id(own_name), own_name, (error,), ())
@@ -193,12 +212,18 @@ def _face(folder: Path, package: str) -> Path:
     return zipped if not (folder / package).exists() and zipped.is_file() else folder / package
 
 
-def _problems(folder: Path, lenders: Collection[str]) -> list[PackageError]:
+def _problems(
+    folder: Path, lenders: Collection[str], check_knowledge: KnowledgeCheck | None = None
+) -> list[PackageError]:
     """All that is wrong with the avatar in ``folder``."""
     problems: list[PackageError] = []
     package = _FACE
     try:
-        package = read_avatar_file(folder / AVATAR_FILE).package
+        read = read_avatar_file(folder / AVATAR_FILE)
+        package, knowledge = read.package, read.persona.knowledge
+        if knowledge is not None and check_knowledge is not None:
+            file = knowledge.relative_to(folder.resolve()).as_posix()
+            problems += [PackageError(file, key, problem) for key, problem in check_knowledge(knowledge)]
     except PersonaError as error:
         problems += [PackageError(AVATAR_FILE, one.key, one.problem) for one in (error, *error.others)]
     if not AVATAR_ID.match(package):
@@ -238,19 +263,13 @@ def _picture_problems(path: Path) -> list[PackageError]:
     return [] if pixels is not None else [PackageError(path.name, "", "cannot be decoded")]
 
 
-def _write_persona(path: Path, name: str) -> None:
-    """A TOML string's escapes are JSON's."""
-    lines = {
-        "name": name,
-        "greeting": f"Hello! I am {name}, an AI avatar. What would you like to talk about?",
-        "prompt": (
-            f"You are {name}, an AI avatar who talks with visitors face to face. You are friendly and brief: one to "
-            "three sentences an answer, as in speech. If you are asked, say that you are an AI avatar."
-        ),
-    }
-    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
-    # The one character that TOML wants escaped and JSON does not.
-    path.write_text(text.replace("\x7f", "\\u007f"), encoding="utf-8")
+def _default_persona(manifest: Manifest | None, name: str) -> Persona:
+    """Who a face that comes alone is: as its manifest says, else someone plain."""
+    said = manifest.persona if manifest is not None else None
+    if said is None:
+        return plain_persona(name)
+    plain = plain_persona(name, language=said.language, voice=said.voice, rate=said.rate)
+    return replace(plain, greeting=said.greeting or plain.greeting, prompt=said.prompt or plain.prompt)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Persona: who an avatar is, apart from its face. Read from the ``avatar.toml`` beside its package."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -145,3 +146,40 @@ def read_avatar_file(path: Path) -> AvatarFile:
         persistence=toml.persistence,
     )
     return AvatarFile(persona, toml.package)
+
+
+def write_avatar_file(path: Path, persona: Persona) -> None:
+    """Write an ``avatar.toml`` of the persona's name, voice, language, rate, greeting and prompt. Blocks.
+
+    Raises ``OSError``. Reading it again tells whether the values were good.
+    """
+    lines: dict[str, str | float] = {
+        "name": persona.name,
+        "voice": persona.voice,
+        "language": persona.language,
+        "rate": persona.rate,
+        "greeting": persona.greeting,
+        "prompt": persona.prompt,
+    }
+    usual = {"voice": "", "rate": 1.0, "greeting": "", "prompt": ""}
+    # A TOML string's escapes are JSON's, but for one character that TOML wants escaped, too.
+    text = "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items() if usual.get(key) != value
+    )
+    path.write_text(text.replace("\x7f", "\\u007f"), encoding="utf-8")
+
+
+def plain_persona(name: str, *, language: str = "en", voice: str = "", rate: float = 1.0, origin: str = "") -> Persona:
+    """Someone friendly who says to be an AI avatar. ``origin``: what it was made of, as "from a photo"."""
+    made = f" made {origin}, not the person shown" if origin else ""
+    return Persona(
+        name=name,
+        language=language,
+        voice=voice,
+        rate=rate,
+        greeting=f"Hello! I am {name}, an AI avatar. What would you like to talk about?",
+        prompt=(
+            f"You are {name}, an AI avatar who talks with visitors face to face. You are friendly and brief: one to "
+            f"three sentences an answer, as in speech. If you are asked, say that you are an AI avatar{made}."
+        ),
+    )

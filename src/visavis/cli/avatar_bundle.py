@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli.avatar_common import find_avatar, open_catalogue, plain
+from visavis.cli.avatar_common import find_avatar, knowledge_faults, open_catalogue, plain
 from visavis.cli.common import EXIT_SETTINGS, ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check(path: SourceArgument, config: ConfigOption = None, assignments: SetOpt
 
     catalogue = open_catalogue(load(config, assignments).avatars.folder)
     try:
-        bundle = check_bundle(path, [avatar.id for avatar in catalogue.all()])
+        bundle = check_bundle(path, [avatar.id for avatar in catalogue.all()], check_knowledge=knowledge_faults)
     except OSError as error:
         fail(f"{path} could not be checked: {error.strerror or error}")
     _tell_left_out(bundle.left_out)
@@ -52,7 +52,7 @@ def import_avatar(
         fail("no folder for avatars is set; say where with --set avatars.folder=DIR", EXIT_SETTINGS)
     ids = [avatar.id for avatar in open_catalogue(folder).all()]
     try:
-        bundle = import_bundle(path, folder, ids, taken=ids, force=force)
+        bundle = import_bundle(path, folder, ids, taken=ids, force=force, check_knowledge=knowledge_faults)
     except RefusedBundle as error:
         fail(f"{path} cannot be used:\n{_lines(error.problems)}")
     except AvatarExists as error:

@@ -29,3 +29,14 @@ def find_avatar(catalogue: "Catalogue", wanted: str) -> "Avatar":
 def plain(text: str) -> str:
     """``text`` without characters that a terminal may obey: it was written by whoever made the avatar."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def knowledge_faults(path: Path) -> tuple[tuple[str, str], ...]:
+    """All that is wrong with a file of knowledge: keys and problems."""
+    from visavis.language.knowledge import Knowledge, KnowledgeError
+
+    try:
+        Knowledge.load(path)
+    except KnowledgeError as error:
+        return error.faults
+    return ()

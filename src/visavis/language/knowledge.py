@@ -13,6 +13,8 @@ from visavis.language.small_talk import EXAMPLES
 MAX_FILE: Final = 1024 * 1024
 """Bytes of a knowledge file: one may come from a stranger."""
 
+_MAX_FAULTS: Final = 50
+
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 """Stands for an argument's words in a tool intent's phrasing."""
 
@@ -32,7 +34,15 @@ ScriptedName = Literal[
 
 
 class KnowledgeError(ValueError):
-    """A knowledge file is wrong; the message names the file and the key."""
+    """A knowledge file is wrong; the message names the file and the key.
+
+    ``faults``: all that is wrong, at most 50: the key (empty: the file as a whole), and what is the matter with it.
+    """
+
+    def __init__(self, source: str, *faults: tuple[str, str]) -> None:
+        told = "; ".join(f"{key}: {problem}" if key else problem for key, problem in faults[:5])
+        super().__init__(f"{source}: {told}")
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +82,12 @@ class Knowledge:
         """Read a file. Raises ``KnowledgeError``, also where it cannot be read."""
         try:
             if path.stat().st_size > MAX_FILE:
-                raise KnowledgeError(f"{path}: larger than {MAX_FILE} bytes")
+                raise KnowledgeError(str(path), ("", f"larger than {MAX_FILE} bytes"))
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise KnowledgeError(f"{path}: cannot be read: {error.strerror}") from None
+            raise KnowledgeError(str(path), ("", f"cannot be read: {error.strerror}")) from None
         except UnicodeDecodeError:
-            raise KnowledgeError(f"{path}: is not UTF-8 text") from None
+            raise KnowledgeError(str(path), ("", "is not UTF-8 text")) from None
         return Knowledge.parse(text, str(path))
 
     @staticmethod
@@ -86,15 +96,15 @@ class Knowledge:
         try:
             file = _File.model_validate(tomllib.loads(text))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise KnowledgeError(f"{source}: {error}") from None
+            raise KnowledgeError(source, ("", str(error))) from None
         except ValidationError as error:
-            faults = "; ".join(f"{_key(fault['loc'])}: {_reason(fault)}" for fault in error.errors()[:5])
-            raise KnowledgeError(f"{source}: {faults}") from None
+            faults = [(_key(fault["loc"]), _reason(fault)) for fault in error.errors()[:_MAX_FAULTS]]
+            raise KnowledgeError(source, *faults) from None
         seen: dict[str, int] = {}
         for number, entry in enumerate(file.entry, 1):
             other = seen.setdefault(entry.question.casefold(), number)
             if other != number:
-                raise KnowledgeError(f"{source}: entry[{number}].question: entry[{other}] has the same question")
+                raise KnowledgeError(source, (f"entry[{number}].question", f"entry[{other}] has the same question"))
         return Knowledge(
             tuple(Entry(e.question, e.answer, e.phrasings, e.more, e.topic) for e in file.entry),
             file.scripted,

@@ -1,6 +1,5 @@
 """Writing a photo avatar as a folder that the catalogue reads: persona, face, pictures."""
 
-import json
 import re
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.package import Pixels, save_package
-from visavis.avatar.persona import AVATAR_FILE, read_avatar_file
+from visavis.avatar.persona import AVATAR_FILE, plain_persona, read_avatar_file, write_avatar_file
 from visavis.avatar.photo.importer import PhotoAvatar
 from visavis.avatar.preview import poster
 
@@ -43,7 +42,8 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, *, language: str = "en"
         size = (_THUMBNAIL, _THUMBNAIL)
         small = np.asarray(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), np.uint8)
         _write(staging / "thumbnail.jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
-        (staging / AVATAR_FILE).write_text(_persona(avatar.package.manifest.name, language), encoding="utf-8")
+        name = avatar.package.manifest.name
+        write_avatar_file(staging / AVATAR_FILE, plain_persona(name, language=language, origin="from a photo"))
         # What cannot be read again must not be kept.
         read_avatar_file(staging / AVATAR_FILE)
         staging.chmod(0o755)
@@ -51,21 +51,6 @@ def save_photo_avatar(avatar: PhotoAvatar, folder: Path, *, language: str = "en"
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-
-
-def _persona(name: str, language: str) -> str:
-    """A TOML string's escapes are JSON's."""
-    lines = {
-        "name": name,
-        "language": language,
-        "greeting": f"Hello! I am {name}, an AI avatar. What would you like to talk about?",
-        "prompt": (
-            f"You are {name}, an AI avatar who talks with visitors face to face. You are friendly and brief: "
-            "one to three sentences an answer, as in speech. If you are asked, say that you are an AI avatar made "
-            "from a photo, not the person shown."
-        ),
-    }
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items())
 
 
 def _write(path: Path, picture: Pixels, options: list[int]) -> None:
