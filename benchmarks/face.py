@@ -27,6 +27,7 @@ from visavis.avatar.package import AvatarPackage, load_package
 from visavis.avatar.preview import SENTENCE, timed
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.puppet.rig import rig_of
+from visavis.avatar.view import View
 
 SIZES = ((512, 512), (720, 720), (1280, 720))
 RATE = 25
@@ -63,11 +64,11 @@ def resident() -> int:
 def session_bytes(package: AvatarPackage, width: int, height: int) -> float:
     frame = np.empty((height * 3 // 2, width), np.uint8)
     face = faces(1, talking=True)[0][0]
-    kept = [PuppetRenderer(package, width, height)]
+    kept = [PuppetRenderer(package, View(width, height))]
     kept[0].paint(face, frame)
     before = resident()
     for _ in range(SESSIONS):
-        kept.append(PuppetRenderer(package, width, height))
+        kept.append(PuppetRenderer(package, View(width, height)))
         kept[-1].paint(face, frame)
     return (resident() - before) / SESSIONS
 
@@ -95,7 +96,7 @@ def main() -> None:
     for width, height in SIZES:
         frame = np.empty((height * 3 // 2, width), np.uint8)
         for kind, (shown, _) in kinds.items():
-            renderer = PuppetRenderer(package, width, height)
+            renderer = PuppetRenderer(package, View(width, height))
             spent = [milliseconds(lambda f=face, r=renderer, o=frame: r.paint(f, o)) for face in shown]
             print(f"  {width:4d}×{height} {kind:8s} {spread(spent[5:])}")
         print(f"  {width:4d}×{height} memory   {session_bytes(package, width, height) / 1e6:5.1f} MB a session")

@@ -18,6 +18,7 @@ from visavis.avatar.puppet.eye_table import STEPS, build_eye_table
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.puppet.rig import rig_of
 from visavis.avatar.puppet.warp import BackwardMap, grid_nodes, hat_matrix, read_at_pixels
+from visavis.avatar.view import View
 from visavis.viseme import Viseme
 
 EYES = np.s_[16:26, 12:52]
@@ -35,7 +36,7 @@ def bgr(frame: np.ndarray) -> np.ndarray:
 
 
 def luma(package: AvatarPackage, face: FaceFrame, side: int = 64) -> np.ndarray:
-    return painted(PuppetRenderer(package, side, side), face)[:side].astype(int)
+    return painted(PuppetRenderer(package, View(side, side)), face)[:side].astype(int)
 
 
 def mark(picture: np.ndarray) -> tuple[float, float]:
@@ -49,13 +50,13 @@ def expected(package: AvatarPackage) -> np.ndarray:
 
 
 def test_a_neutral_face_is_the_picture(small: AvatarPackage) -> None:
-    difference = painted(PuppetRenderer(small, 64, 64), FaceFrame()).astype(int) - expected(small)
+    difference = painted(PuppetRenderer(small, View(64, 64)), FaceFrame()).astype(int) - expected(small)
     assert np.abs(difference).max() <= 2
 
 
 def test_i420_is_limited_range_and_fully_written(small: AvatarPackage) -> None:
     for size in ((64, 64), (128, 72), (72, 128)):
-        renderer = PuppetRenderer(small, *size)
+        renderer = PuppetRenderer(small, View(*size))
         first = np.zeros((size[1] * 3 // 2, size[0]), np.uint8)
         second = np.full_like(first, 255)
         renderer.paint(FaceFrame(shape(jawOpen=0.5)), first)
@@ -69,7 +70,7 @@ def test_i420_is_limited_range_and_fully_written(small: AvatarPackage) -> None:
 
 
 def test_colours_are_kept(small: AvatarPackage) -> None:
-    back = bgr(painted(PuppetRenderer(small, 64, 64), FaceFrame()))
+    back = bgr(painted(PuppetRenderer(small, View(64, 64)), FaceFrame()))
     assert np.abs(back[30:34, 24:40].astype(int) - small.picture[30:34, 24:40]).max() < 12
 
 
@@ -81,7 +82,7 @@ def test_an_open_jaw_shows_the_dark_of_the_mouth(small: AvatarPackage) -> None:
 
 
 def test_a_slightly_parted_mouth_does_not_pop(small: AvatarPackage) -> None:
-    renderer = PuppetRenderer(small, 64, 64)
+    renderer = PuppetRenderer(small, View(64, 64))
     last = painted(renderer, FaceFrame()).astype(int)
     for step in range(1, 40):
         now = painted(renderer, FaceFrame(shape(jawOpen=step / 400))).astype(int)
@@ -92,7 +93,7 @@ def test_a_slightly_parted_mouth_does_not_pop(small: AvatarPackage) -> None:
 def test_the_tongue_shows(small: AvatarPackage) -> None:
     pictures = []
     for tongue in Tongue:
-        renderer = PuppetRenderer(small, 64, 64)
+        renderer = PuppetRenderer(small, View(64, 64))
         for _ in range(3):
             frame = painted(renderer, FaceFrame(shape(jawOpen=1.0), tongue=tongue))
         pictures.append(int(bgr(frame)[48:51, 30:34, 2].max()))
@@ -100,7 +101,7 @@ def test_the_tongue_shows(small: AvatarPackage) -> None:
 
 
 def test_a_tongue_that_moves_fades(small: AvatarPackage) -> None:
-    renderer = PuppetRenderer(small, 64, 64)
+    renderer = PuppetRenderer(small, View(64, 64))
     rest, out = (FaceFrame(shape(jawOpen=1.0), tongue=t) for t in (Tongue.REST, Tongue.OUT))
     for _ in range(3):
         before = painted(renderer, rest).astype(int)
@@ -174,7 +175,7 @@ def test_tiny_eyes_are_made_finer_too(size: tuple[int, int]) -> None:
 
 
 def test_eyes_open_again(small: AvatarPackage) -> None:
-    renderer = PuppetRenderer(small, 64, 64)
+    renderer = PuppetRenderer(small, View(64, 64))
     before = painted(renderer, FaceFrame())
     painted(renderer, FaceFrame(blink=1.0, gaze_x=0.5))
     assert np.array_equal(painted(renderer, FaceFrame()), before)
@@ -224,12 +225,12 @@ def test_what_was_painted_before_leaves_no_trace(which: str, request: pytest.Fix
     package: AvatarPackage = request.getfixturevalue(which)
     draw = random.Random(4)
     side = package.manifest.size if which == "small" else 256
-    used = PuppetRenderer(package, side, side)
+    used = PuppetRenderer(package, View(side, side))
     for _ in range(60):
         painted(used, random_face(draw, package))
     for _ in range(4):
         face = random_face(draw, package)
-        fresh = PuppetRenderer(package, side, side)
+        fresh = PuppetRenderer(package, View(side, side))
         for _ in range(3):
             a, b = painted(used, face), painted(fresh, face)
         difference = np.abs(a.astype(int) - b)
@@ -239,7 +240,7 @@ def test_what_was_painted_before_leaves_no_trace(which: str, request: pytest.Fix
 def test_small_steps_make_small_changes(vera: AvatarPackage) -> None:
     """No tearing: a face that moves a little from frame to frame changes a little everywhere."""
     draw = random.Random(11)
-    renderer = PuppetRenderer(vera, 256, 256)
+    renderer = PuppetRenderer(vera, View(256, 256))
     goals = [random_face(draw, vera) for _ in range(12)]
     last = None
     for start, goal in itertools.pairwise(goals):
@@ -261,7 +262,7 @@ def test_small_steps_make_small_changes(vera: AvatarPackage) -> None:
 
 
 def test_sessions_do_not_touch_each_other(small: AvatarPackage) -> None:
-    one, two = PuppetRenderer(small, 64, 64), PuppetRenderer(small, 64, 64)
+    one, two = PuppetRenderer(small, View(64, 64)), PuppetRenderer(small, View(64, 64))
     before = painted(two, FaceFrame())
     painted(one, FaceFrame(shape(jawOpen=1.0), blink=1.0, yaw=0.1))
     assert np.array_equal(painted(two, FaceFrame()), before)
@@ -271,7 +272,7 @@ def test_the_rig_is_shared_while_anyone_paints_and_goes_with_its_package(small_f
     package = load_package(small_folder)
     assert rig_of(package) is rig_of(package)
     gone, rig = weakref.ref(package), weakref.ref(rig_of(package).picture)
-    renderer = PuppetRenderer(package, 64, 64)
+    renderer = PuppetRenderer(package, View(64, 64))
     del package
     gc.collect()
     assert gone() is not None
@@ -284,19 +285,19 @@ def test_the_rig_is_shared_while_anyone_paints_and_goes_with_its_package(small_f
 
 def test_faces_painted_at_the_same_time_do_not_touch_each_other(small: AvatarPackage) -> None:
     faces = [FaceFrame(shape(jawOpen=i % 3 / 2), blink=i % 2, gaze_x=i / 8 - 0.5, yaw=i / 50) for i in range(8)]
-    alone = [painted(PuppetRenderer(small, 128, 64), face) for face in faces]
+    alone = [painted(PuppetRenderer(small, View(128, 64)), face) for face in faces]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(20):
-            together = list(pool.map(painted, [PuppetRenderer(small, 128, 64) for _ in faces], faces))
+            together = list(pool.map(painted, [PuppetRenderer(small, View(128, 64)) for _ in faces], faces))
             assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
 
 
 def test_a_further_renderer_takes_little_memory(vera: AvatarPackage) -> None:
-    first = PuppetRenderer(vera, 512, 512)
+    first = PuppetRenderer(vera, View(512, 512))
     painted(first, FaceFrame())
     tracemalloc.start()
     try:
-        second = PuppetRenderer(vera, 512, 512)
+        second = PuppetRenderer(vera, View(512, 512))
         painted(second, FaceFrame(shape(jawOpen=1.0), blink=1.0))
         painted(first, FaceFrame())
         kept, _ = tracemalloc.get_traced_memory()
@@ -309,7 +310,7 @@ def test_a_further_renderer_takes_little_memory(vera: AvatarPackage) -> None:
 @pytest.mark.parametrize("size", [(63, 64), (64, 65), (62, 62), (0, 0)])
 def test_odd_and_tiny_sizes_are_refused(small: AvatarPackage, size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="even and at least 64"):
-        PuppetRenderer(small, *size)
+        PuppetRenderer(small, View(*size))
 
 
 @pytest.mark.parametrize(
@@ -322,12 +323,12 @@ def test_odd_and_tiny_sizes_are_refused(small: AvatarPackage, size: tuple[int, i
 )
 def test_a_wrong_buffer_is_refused(small: AvatarPackage, frame: np.ndarray) -> None:
     with pytest.raises(ValueError, match="the frame must be"):
-        PuppetRenderer(small, 64, 64).paint(FaceFrame(), frame)
+        PuppetRenderer(small, View(64, 64)).paint(FaceFrame(), frame)
 
 
 def test_a_wide_frame_holds_the_square_in_its_middle(small: AvatarPackage) -> None:
-    wide = painted(PuppetRenderer(small, 128, 64), FaceFrame())
-    square = painted(PuppetRenderer(small, 64, 64), FaceFrame())
+    wide = painted(PuppetRenderer(small, View(128, 64)), FaceFrame())
+    square = painted(PuppetRenderer(small, View(64, 64)), FaceFrame())
     assert np.array_equal(wide[:64, 32:96], square[:64])
     u, v = (wide[64:].reshape(-1)[i * 2048 : (i + 1) * 2048].reshape(32, 64) for i in (0, 1))
     assert np.array_equal(np.stack([u, v])[:, :, 16:48], square[64:].reshape(2, 32, 32))
@@ -402,7 +403,7 @@ def test_vera_blinks_and_looks_aside(vera: AvatarPackage) -> None:
 
 @pytest.mark.parametrize("size", [(512, 512), (720, 720), (1280, 720), (256, 256), (360, 640)])
 def test_vera_in_every_size(vera: AvatarPackage, size: tuple[int, int]) -> None:
-    renderer = PuppetRenderer(vera, *size)
+    renderer = PuppetRenderer(vera, View(*size))
     assert (renderer.width, renderer.height) == size
     side = min(size)
     frame = bgr(painted(renderer, FaceFrame()))

@@ -21,6 +21,7 @@ from visavis.avatar.face import FaceFrame, FaceState
 from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage, Pixels, load_package
 from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.view import View
 from visavis.viseme import TimedViseme, Viseme
 
 _RATE: Final = 25
@@ -53,7 +54,7 @@ def timed(sentence: Sequence[tuple[Viseme, float]], start: float) -> list[TimedV
 
 def still(package: AvatarPackage, face: FaceFrame, width: int = 512, height: int = 512) -> Pixels:
     """One picture, BGR."""
-    renderer = PuppetRenderer(package, width, height)
+    renderer = PuppetRenderer(package, View(width, height))
     frame = np.empty((height * 3 // 2, width), np.uint8)
     renderer.paint(face, frame)
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420), np.uint8)
@@ -134,7 +135,7 @@ def _spoken(package: AvatarPackage) -> Iterator[tuple[str, Pixels]]:
     animator = Animator(seed=7)
     animator.state(FaceState.SPEAKING, 0.0)
     animator.speak(visemes)
-    renderer = PuppetRenderer(package, _FILM_SIDE, _FILM_SIDE)
+    renderer = PuppetRenderer(package, View(_FILM_SIDE, _FILM_SIDE))
     frame = np.empty((renderer.height * 3 // 2, renderer.width), np.uint8)
     for index in range(int(visemes[-1].end * _RATE)):
         at = index / _RATE

@@ -22,18 +22,31 @@ class BlurredBackground:
 
 @dataclass(frozen=True, slots=True)
 class ColourBackground:
-    """One colour, each part 0–255."""
+    """One colour, each part 0–255; else ``ValueError``."""
 
     red: int
     green: int
     blue: int
 
+    def __post_init__(self) -> None:
+        if not all(0 <= part <= 255 for part in (self.red, self.green, self.blue)):
+            raise ValueError(f"{self.red}, {self.green}, {self.blue}: each part of a colour must be 0–255")
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class PictureBackground:
-    """A picture (height, width, 3), BGR; it fills the frame, what does not fit is cut off on both sides."""
+    """A picture (height, width, 3), BGR; it fills the frame, what does not fit is cut off on both sides.
+
+    Not to be written to. Sessions that are given the same object share what is made of it. Raises ``ValueError`` for
+    another shape or type.
+    """
 
     pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] != 3 or min(shape) < 1 or self.pixels.dtype != np.uint8:
+            raise ValueError(f"a background's picture must be uint8 (height, width, 3), not {shape}")
 
 
 Background = OwnBackground | BlurredBackground | ColourBackground | PictureBackground

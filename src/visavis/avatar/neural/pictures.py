@@ -14,7 +14,9 @@ from visavis.avatar.animation.animator import Animator
 from visavis.avatar.face import FaceState
 from visavis.avatar.neural.ports import MOUTH_RATE, NeuralError, Pixels, Place
 from visavis.avatar.package import AvatarPackage
+from visavis.avatar.puppet.placing import placing
 from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.view import View
 
 LONGEST: Final = 10.0
 """Seconds of a video that are used at most."""
@@ -53,7 +55,7 @@ class FaceLoop:
 
 def loop_of_package(package: AvatarPackage, width: int, height: int, seconds: float = 4.0) -> FaceLoop:
     """An avatar as its puppet listens: breathing, blinking, lips at rest. Blocks (about 2 ms a picture)."""
-    renderer = PuppetRenderer(package, width, height)
+    renderer = PuppetRenderer(package, View(width, height))
     animator = Animator(seed=1)
     animator.state(FaceState.LISTENING, 0.0)
     pictures = np.empty((max(1, round(seconds * MOUTH_RATE)), height * 3 // 2, width), np.uint8)
@@ -87,13 +89,12 @@ def source_beside(package: Path) -> Path | None:
 
 
 def _place_in(package: AvatarPackage, width: int, height: int) -> Place:
-    """By the manifest's boxes, moved into the frame as the puppet paints it: a square in the middle."""
+    """By the manifest's boxes, moved into the frame as the puppet paints it."""
     manifest = package.manifest
     if manifest.eyes is None:
         raise NeuralError(f"{manifest.name}: the package says nothing of its eyes, so its face cannot be placed")
-    side = min(width, height)
-    scale = side / manifest.size
-    left, top = (width - side) // 4 * 2, (height - side) // 4 * 2
+    where = placing(package, View(width, height))
+    scale, left, top = where.side / manifest.size, where.left, where.top
     slit = np.asarray(manifest.mouth.slit)
     eyes = (manifest.eyes.box.top + manifest.eyes.box.bottom) / 2
     return Place(left + float(slit[:, 0].mean()) * scale, top + eyes * scale, top + float(slit[:, 1].mean()) * scale)

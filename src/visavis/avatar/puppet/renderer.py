@@ -10,9 +10,11 @@ from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
 from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, add_weighted, numbered
-from visavis.avatar.puppet.workspace import workspaces_of
+from visavis.avatar.puppet.workspace import stage_of
+from visavis.avatar.view import Background, View
 from visavis.blendshape import ARKIT_INDEX
 
+_SQUARE = View()
 _JAW = ARKIT_INDEX["jawOpen"]
 _NOTHING = 0.004
 """Weights below this are not painted."""
@@ -29,19 +31,22 @@ _MUCH, _JUMP = 0.35, 2.0
 class PuppetRenderer:
     """One session's puppet. Not thread-safe: one call at a time, from any thread.
 
-    ``width`` and ``height`` are even and at least 64; the face is a square of the smaller of them, in the middle.
+    The face is a square of the smaller of the view's sides (see ``Placing``). What lies behind the person stands still
+    while the head moves; a package without a matte is one opaque picture, and there a background only fills what lies
+    beside it: in the own and the blurred one, the picture's edges run out into the package's colour.
     What is kept from frame to frame is small; the large buffers are shared by all renderers of a package
-    (``Workspaces``). The package is held, so that the catalogue finds it, and all that was made of it, for the next.
+    (``Stage``). The package is held, so that the catalogue finds it, and all that was made of it, for the next.
     """
 
-    def __init__(self, package: AvatarPackage, width: int = 512, height: int = 512) -> None:
-        if width % 2 or height % 2 or min(width, height) < 64:
-            raise ValueError(f"{width} × {height}: width and height must be even and at least 64")
+    def __init__(self, package: AvatarPackage, view: View = _SQUARE) -> None:
         self._package = package
         rig = self._rig = rig_of(package)
-        self._workspaces = workspaces_of(package, width, height)
-        self._width, self._height = width, height
-        side = self._side = min(width, height)
+        self._stage = stage_of(package, view)
+        self._width, self._height = view.frame_width, view.height
+        side = self._side = self._stage.place.side
+        self._wanted = view.background
+        self._shown: Background | None = None
+        self._backdrop: Pixels | None = None
         self._mouth = Mouth(rig, side)
         self._backward = BackwardMap(rig.nodes, rig.step)
         self._shading = Shading(rig, side)
@@ -49,11 +54,16 @@ class PuppetRenderer:
 
     @property
     def width(self) -> int:
+        """Of the frames: twice the view's where it is transparent."""
         return self._width
 
     @property
     def height(self) -> int:
         return self._height
+
+    def behind(self, background: Background) -> None:
+        """See ``Renderer``. What is to be made of it is made with the next picture."""
+        self._wanted = background
 
     def paint(self, face: FaceFrame, frame: Pixels) -> None:
         """Write the picture into ``frame``: I420, shape (height * 3 // 2, width), contiguous; else ``ValueError``."""
@@ -67,7 +77,8 @@ class PuppetRenderer:
         active = [(int(i), float(weights[i])) for i in np.nonzero(np.abs(weights) > _NOTHING)[0]]
         drive = Drive(active, terms, self._rounds(weights, terms))
 
-        with self._workspaces.lend() as space:
+        with self._stage.lend() as space:
+            square = space.square
             space.eyes.paint(face)
             space.field.fill(0)
             add_weighted(space.field, rig.pose, numbered(terms))
@@ -75,20 +86,28 @@ class PuppetRenderer:
             self._backward.solve(space.field, drive.rounds)
             self._backward.points(0.5, 0.5, space.source)
             cv2.resize(space.source, (self._side, self._side), dst=space.map, interpolation=cv2.INTER_LINEAR)
-            read_at(space.picture, space.map, space.square)
+            square.fill(0)
+            for part in self._stage.spans.within(float(cv2.norm(space.field, cv2.NORM_INF))):
+                read_at(space.picture, space.map[part], square[part])
+            space.compositor.keep_alpha(square)
 
             share = self._apart(weights)
             if share > 0:
                 jaw = float(face.arkit[_JAW])
-                self._mouth.paint(space.square, drive, jaw, face.tongue, share)
+                self._mouth.paint(square, drive, jaw, face.tongue, share)
             else:
                 self._mouth.forget()
 
-            yuv = frame if space.yuv is None else space.yuv
-            cv2.cvtColor(space.square, cv2.COLOR_BGRA2YUV_I420, dst=yuv)
+            yuv = space.compositor.convert(square, frame)
             self._shading.apply(weights, self._backward.values, yuv[: self._side])
-            if space.letterbox is not None:
-                space.letterbox.paint(yuv, frame)
+            space.compositor.finish(yuv, self._behind(), frame)
+
+    def _behind(self) -> Pixels | None:
+        wanted = self._wanted
+        if self._stage.backdrops is not None and wanted is not self._shown:
+            self._backdrop = self._stage.backdrops.of(wanted)
+            self._shown = wanted
+        return self._backdrop
 
     def _apart(self, weights: Floats) -> float:
         """How far the mouth is to be painted in layers, 0–1."""

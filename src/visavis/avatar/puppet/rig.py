@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.manifest import Manifest, Window
 from visavis.avatar.package import AvatarPackage, InteriorPictures, Pixels
+from visavis.avatar.puppet.cutout import cut_out
 from visavis.avatar.puppet.eye_table import EyeTable, build_eye_table
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.warp import grid_nodes, hat_matrix
@@ -67,7 +68,9 @@ class Rig:
     columns: NDArray[np.intp]
     """Where each of the package's K shapes lies in ``FaceFrame.arkit``."""
     picture: Pixels
-    """BGRA."""
+    """BGRA, premultiplied."""
+    cut_out: bool
+    """The package has a matte."""
     nodes: Floats
     shapes: Floats
     """(K, face rows, face columns, 2): the main fields where they are not zero."""
@@ -132,7 +135,8 @@ def _build(package: AvatarPackage) -> Rig:
         size=size,
         step=step,
         columns=np.array([ARKIT_INDEX[name] for name in manifest.shapes], np.intp),
-        picture=np.asarray(cv2.cvtColor(package.picture, cv2.COLOR_BGR2BGRA), np.uint8),
+        picture=cut_out(package),
+        cut_out=package.matte is not None,
         nodes=nodes,
         shapes=np.ascontiguousarray(main[:, face[0], face[1]]),
         face=face,

@@ -9,41 +9,50 @@ from contextlib import contextmanager
 import numpy as np
 
 from visavis.avatar.package import AvatarPackage, Pixels
+from visavis.avatar.puppet.backdrop import Backdrops
+from visavis.avatar.puppet.compositor import Compositor
+from visavis.avatar.puppet.cutout import premultiplied, side_fade
 from visavis.avatar.puppet.eyes import Eyes
-from visavis.avatar.puppet.letterbox import Letterbox
+from visavis.avatar.puppet.placing import Placing, placing
 from visavis.avatar.puppet.rig import Rig, rig_of
+from visavis.avatar.puppet.spans import Spans
+from visavis.avatar.view import View
 
 
 class Workspace:
-    """What is needed to paint a frame of ``width`` × ``height`` and holds nothing of a session afterwards.
+    """What is needed to paint a frame and holds nothing of a session afterwards.
 
-    About 14 bytes per painted pixel and 4 per pixel of the package's picture.
+    About 18 bytes per painted pixel and 4 per pixel of the package's picture.
     """
 
-    def __init__(self, rig: Rig, width: int, height: int) -> None:
-        side = min(width, height)
-        self.picture: Pixels = rig.picture.copy()
+    def __init__(self, rig: Rig, picture: Pixels, view: View, place: Placing) -> None:
+        self.picture = picture.copy()
         """BGRA, with the eyes that ``eyes`` painted last."""
         self.eyes = Eyes(rig, self.picture)
         self.field = np.empty_like(rig.nodes)
         self.source = np.empty_like(rig.nodes)
-        self.map = np.empty((side, side, 2), np.float32)
-        self.square = np.empty((side, side, 4), np.uint8)
-        self.yuv: Pixels | None = None
-        self.letterbox: Letterbox | None = None
-        """Both None where the frame is the square."""
-        if width != height:
-            self.yuv = np.empty((side * 3 // 2, side), np.uint8)
-            self.letterbox = Letterbox(rig.picture[..., :3], rig.manifest.background, width, height)
+        self.map = np.empty((place.side, place.side, 2), np.float32)
+        self.square = np.empty((place.side, place.side, 4), np.uint8)
+        self.compositor = Compositor(view, place, opaque=not rig.cut_out)
 
 
-class Workspaces:
-    """The workspaces of one package and size. Thread-safe."""
+class Stage:
+    """What all renderers of one package in one size share. Thread-safe."""
 
-    def __init__(self, rig: Rig, width: int, height: int) -> None:
-        self._rig = rig
-        self._size = (width, height)
-        self._idle = deque([Workspace(rig, width, height)])
+    def __init__(self, package: AvatarPackage, view: View) -> None:
+        rig = self._rig = rig_of(package)
+        self._view = view
+        self.place = placing(package, view)
+        self._picture = rig.picture
+        if rig.cut_out and view.width > view.height:
+            # The frame goes on where the picture ends.
+            self._picture = premultiplied(rig.picture, side_fade(rig.size))
+        self.spans = Spans(np.ascontiguousarray(self._picture[..., 3]), rig.manifest.grid, self.place.side)
+        self.backdrops = None
+        if not view.transparent and (rig.cut_out or view.width != view.height):
+            self.backdrops = Backdrops(package, view)
+        """None where nothing is seen of them."""
+        self._idle = deque([Workspace(rig, self._picture, view, self.place)])
 
     @contextmanager
     def lend(self) -> Generator[Workspace]:
@@ -51,23 +60,26 @@ class Workspaces:
         try:
             workspace = self._idle.pop()
         except IndexError:
-            workspace = Workspace(self._rig, *self._size)
+            workspace = Workspace(self._rig, self._picture, self._view, self.place)
         try:
             yield workspace
         finally:
             self._idle.append(workspace)
 
 
-# Like rigs, workspaces never hold their package, so that they go when it does.
-_pools: "weakref.WeakKeyDictionary[AvatarPackage, dict[tuple[int, int], Workspaces]]" = weakref.WeakKeyDictionary()
-_pools_lock = threading.Lock()
+# Like rigs, stages never hold their package, so that they go when it does.
+_Size = tuple[int, int, bool]
+_stages: "weakref.WeakKeyDictionary[AvatarPackage, dict[_Size, Stage]]" = weakref.WeakKeyDictionary()
+_stages_lock = threading.Lock()
 
 
-def workspaces_of(package: AvatarPackage, width: int, height: int) -> Workspaces:
-    """The workspaces that all renderers of ``package`` at this size share. Thread-safe."""
-    rig = rig_of(package)
-    with _pools_lock:
-        pools = _pools.setdefault(package, {})
-        if (width, height) not in pools:
-            pools[width, height] = Workspaces(rig, width, height)
-        return pools[width, height]
+def stage_of(package: AvatarPackage, view: View) -> Stage:
+    """What all renderers of ``package`` at this size share, transparent or not. Thread-safe."""
+    rig_of(package)
+    size = view.width, view.height, view.transparent
+    with _stages_lock:
+        stages = _stages.setdefault(package, {})
+        if size not in stages:
+            # Without its background: that is each session's own.
+            stages[size] = Stage(package, View(view.width, view.height, transparent=view.transparent))
+        return stages[size]
