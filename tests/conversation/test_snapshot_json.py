@@ -13,7 +13,7 @@ FULL = Snapshot(
         ChatMessage("user", "Wie ist das Wetter in Köln? 🌦"),
         ChatMessage("assistant", tool_calls=(ToolCall("call_1", "get_weather", '{"city": "Köln"}'),)),
         ChatMessage("tool", '{"sky": "clear"}', call_id="call_1"),
-        ChatMessage("assistant", "Klar.\x00\u2028"),
+        ChatMessage("assistant", "Klar.\x00\u2028", marked="[happy] Klar.\x00\u2028"),
     ),
     variables={"name": "Ada", "age": 36, "height": 1.7, "member": True, "digits": "12", "zero": 0, "one": 1.0},
     voice="alloy",

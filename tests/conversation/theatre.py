@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from visavis.conversation.events import AnswerDelta, ConversationEvent
 from visavis.conversation.parts import ConversationSettings, Parts, Role
 from visavis.conversation.snapshot import Snapshot
 from visavis.conversation.stage import Stage
-from visavis.language.ports import ChatEvent, ChatModel, ChatRequest, TextDelta
+from visavis.language.emotion_markup import TEACHING
+from visavis.language.ports import ChatEvent, ChatMessage, ChatModel, ChatRequest, TextDelta
 from visavis.media.clock import MediaClock
 from visavis.media.playout import Playout
 from visavis.speech.ports import (
@@ -105,17 +106,21 @@ Line = str | ChatEvent | Exception | float
 
 
 class ScriptedModel:
-    """Answers with the lines that the test wrote; a number is a pause in seconds."""
+    """Answers with the lines that the test wrote; a number is a pause in seconds.
+
+    ``requests`` are without what models are taught of emotions; ``taught`` says of each whether it was there.
+    """
 
     accepts_images = True
 
     def __init__(self) -> None:
         self.script: list[Sequence[Line]] = []
         self.requests: list[ChatRequest] = []
+        self.taught: list[bool] = []
         self.running = 0
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        self.requests.append(request)
+        self._note(request)
         lines = self.script.pop(0) if self.script else ["I see."]
         self.running += 1
         try:
@@ -128,6 +133,15 @@ class ScriptedModel:
                     yield TextDelta(line) if isinstance(line, str) else line
         finally:
             self.running -= 1
+
+    def _note(self, request: ChatRequest) -> None:
+        messages = request.messages
+        taught = bool(messages) and messages[0].role == "system" and messages[0].text.endswith(TEACHING)
+        if taught:
+            prompt = messages[0].text.removesuffix(TEACHING).rstrip()
+            messages = (ChatMessage("system", prompt), *messages[1:]) if prompt else messages[1:]
+        self.taught.append(taught)
+        self.requests.append(replace(request, messages=messages))
 
     async def check(self) -> None: ...
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceState
 from visavis.conversation.echo import EchoGuard
 from visavis.conversation.events import (
@@ -27,6 +28,7 @@ from visavis.conversation.response import Cast, Response
 from visavis.conversation.snapshot import Snapshot, Variable
 from visavis.conversation.stage import Stage
 from visavis.conversation.tool_wait import ToolWait
+from visavis.language.emotion_markup import TEACHING
 from visavis.language.ports import ChatRequest, Image, Tool
 from visavis.speech.ports import Pcm16, RecognitionContext, SpeechError, Transcript
 from visavis.tasks import Tasks
@@ -80,7 +82,7 @@ class Conversation:
         self._emit = emit
         self._observer = observer
         self._settings = settings or ConversationSettings()
-        self._memory = Memory(role, restored, on_change)
+        self._memory = Memory(role, restored, on_change, TEACHING if self._settings.emotions else "")
         self._history = self._memory.history
         self._language = role.language
         self._on_change = on_change
@@ -237,6 +239,10 @@ class Conversation:
             self._stage.show(FaceState.IDLE)
         self._on_change()
 
+    def feel(self, feeling: Feeling) -> None:
+        """The client chooses what the face shows from now on; an answer's own marks still count when they are due."""
+        self._stage.feel(feeling)
+
     def ask_presence(self) -> None:
         """Ask the visitor, when all is quiet, whether anybody is there. ``quiet_since`` stays as it is."""
         if not self._begun or self.quiet_since is None:
@@ -264,6 +270,10 @@ class Conversation:
             self._observer.interrupted()
         else:
             self._stage.show(FaceState.LISTENING)
+
+    def on_voice(self, speaking: bool) -> None:
+        """See ``ListeningEvents``."""
+        self._stage.hear(speaking)
 
     def on_speech_stopped(self, silence: float) -> None:
         """See ``ListeningEvents``."""
@@ -403,6 +413,7 @@ class Conversation:
             spawn=self._tasks.spawn,
             copy_sound=self._settings.copy_sound,
             language=self._language,
+            emotions=self._settings.emotions,
         )
 
     def _tell(self, event: ConversationEvent) -> None:

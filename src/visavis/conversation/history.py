@@ -67,21 +67,24 @@ class History:
         self._items = [item for item in self._items if not item.blank]
         self._append(_Item(ChatMessage("assistant"), response_id))
 
-    def heard(self, response_id: str, words: str) -> None:
+    def heard(self, response_id: str, words: str, marked: str) -> None:
         """More words of a response have sounded. So an answer that was cut off ends with the last word heard.
 
-        They stand where it began, and before the response's own tool calls, however late they sound.
+        ``marked``: the same with its marks of emotions. The words stand where the response began, and before its own
+        tool calls, however late they sound.
         """
         for index, item in enumerate(self._items):
             if item.response_id != response_id:
                 continue
             if item.message.tool_calls:
-                self._items.insert(index, _Item(ChatMessage("assistant", words), response_id))
+                self._items.insert(index, _Item(_spoken(words, marked), response_id))
             else:
-                self._items[index] = replace(item, message=replace(item.message, text=item.message.text + words))
+                before = item.message.text
+                message = _spoken(before + words, (item.message.marked or before) + marked)
+                self._items[index] = replace(item, message=message)
             break
         else:
-            self._append(_Item(ChatMessage("assistant", words), response_id))
+            self._append(_Item(_spoken(words, marked), response_id))
         self._on_change()
 
     def add_tool_call(self, call: ToolCall, response_id: str) -> None:
@@ -102,12 +105,16 @@ class History:
         return self._knows(call_id) and call_id not in self._results
 
     def messages(self, prompt: str) -> tuple[ChatMessage, ...]:
-        """The prompt and all items; each tool call is followed by its result, or by ``NO_RESULT``."""
+        """The prompt and all items as a model gets them: answers with their marks of emotions.
+
+        Each tool call is followed by its result, or by ``NO_RESULT``.
+        """
         found: list[ChatMessage] = [ChatMessage("system", prompt)] if prompt else []
         for item in self._items:
             if item.blank:
                 continue
-            found.append(item.message)
+            text = item.message.marked or item.message.text
+            found.append(replace(item.message, text=text, marked=""))
             found.extend(
                 ChatMessage("tool", self._results.get(call.call_id, NO_RESULT), call_id=call.call_id)
                 for call in item.message.tool_calls
@@ -141,3 +148,7 @@ class History:
                 self._items[index] = replace(item, message=replace(item.message, images=()))
             else:
                 del self._items[index]
+
+
+def _spoken(text: str, marked: str) -> ChatMessage:
+    return ChatMessage("assistant", text, marked=marked if marked != text else "")

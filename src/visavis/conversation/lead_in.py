@@ -16,7 +16,7 @@ _LONGEST = 0.3
 
 
 def without_lead_in(chunk: SpeechChunk) -> SpeechChunk:
-    """A response's first sound without the silence before it; mouth shapes and words keep their place in the sound.
+    """A response's first sound without the silence before it; mouth shapes, weights and words keep their place in it.
 
     A shape that began in that silence (lips that close for a P) then begins before the chunk.
     """
@@ -33,5 +33,9 @@ def without_lead_in(chunk: SpeechChunk) -> SpeechChunk:
             for viseme in chunk.visemes
             if viseme.viseme is not Viseme.SIL or viseme.end > seconds
         )
-    words = tuple(replace(mark, at=max(0.0, mark.at - seconds)) for mark in chunk.words)
-    return SpeechChunk(chunk.pcm[dropped:], visemes, words)
+    words = tuple(
+        replace(mark, at=max(0.0, mark.at - seconds), stress=mark.stress and max(0.0, mark.stress - seconds))
+        for mark in chunk.words
+    )
+    arkit = tuple(replace(frame, at=frame.at - seconds) for frame in chunk.arkit)
+    return SpeechChunk(chunk.pcm[dropped:], visemes, words, arkit)

@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 FRAME_SECONDS = VAD_FRAME / LISTEN_RATE
 _ASK_AFTER = 0.192
 """Seconds of silence after which the turn detector is asked, once per silence: early, where it judges best."""
+_PAUSE = 0.2
+"""Seconds of silence in mid-turn that are a pause: longer than a stop consonant, shorter than a turn's end."""
 _CONTEXT_SECONDS = 8.0
 """How much of the turn the turn detector is given."""
 _ECHO_SECONDS = 0.3
@@ -76,6 +78,10 @@ class ListeningEvents(Protocol):
 
     def on_speech_started(self) -> None:
         """A turn began."""
+        ...
+
+    def on_voice(self, speaking: bool) -> None:
+        """In a turn: the visitor speaks, or has made a pause. The turn's end is one."""
         ...
 
     def on_speech_stopped(self, silence: float) -> None:
@@ -124,6 +130,7 @@ class Listener:
         self._turn: deque[Pcm16] = deque(maxlen=round(_CONTEXT_SECONDS / FRAME_SECONDS))
         self._length = 0.0
         self._silence = 0.0
+        self._voiced = False
         self._needed = self._settings.default_silence
         self._asking: asyncio.Task[None] | None = None
         self._starved: asyncio.TimerHandle | None = None
@@ -210,6 +217,12 @@ class Listener:
             self._turn.append(frame)
             self._stream.push(frame)
         self._events.on_speech_started()
+        self._voice(True)
+
+    def _voice(self, speaking: bool) -> None:
+        if speaking is not self._voiced:
+            self._voiced = speaking
+            self._events.on_voice(speaking)
 
     def _speaking(self, frame: Pcm16, probability: float) -> None:
         self._turn.append(frame)
@@ -217,6 +230,7 @@ class Listener:
             self._stream.push(frame)
         self._length += FRAME_SECONDS
         if probability >= self._settings.release:
+            self._voice(True)
             self._silence = 0.0
             self._needed = self._settings.default_silence
             if self._asking:
@@ -224,6 +238,8 @@ class Listener:
                 self._asking = None
         else:
             self._silence += FRAME_SECONDS
+            if self._silence >= _PAUSE:
+                self._voice(False)
             if self._asking is None and self._silence >= _ASK_AFTER:
                 self._asking = self._spawn(self._ask())
         if self._silence >= self._needed or self._length >= self._settings.longest:
@@ -251,6 +267,7 @@ class Listener:
         self._asking = None
         self._run = 0.0
         stream, self._stream = self._stream, None
+        self._voice(False)
         self._events.on_speech_stopped(self._silence)
         self._finishing += 1
         self._spawn(self._finish(stream))

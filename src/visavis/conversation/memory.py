@@ -22,10 +22,12 @@ _TOOL_CHARACTERS: Final = 256 * 1024
 class Memory:
     """Begins with ``role``, and where ``restored`` is given with all that was known then.
 
-    ``on_change`` is called after each change of what a snapshot holds.
+    ``on_change`` is called after each change of what a snapshot holds. ``teaching`` is added to every prompt.
     """
 
-    def __init__(self, role: Role, restored: Snapshot | None, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, role: Role, restored: Snapshot | None, on_change: Callable[[], None], teaching: str = ""
+    ) -> None:
         known = restored or Snapshot()
         self._base = role
         self._voice = known.voice
@@ -34,6 +36,7 @@ class Memory:
         self._greeted = known.greeted
         self._variables = Variables(known.variables)
         self._on_change = on_change
+        self._teaching = teaching
         self.history = History(on_change)
         self.history.restore(known.items)
 
@@ -57,7 +60,8 @@ class Memory:
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
         """What the language model gets to see: the prompt, filled in, and both sides' items."""
-        return self.history.messages(self._variables.fill(self.role.prompt))
+        prompt = self._variables.fill(self.role.prompt)
+        return self.history.messages("\n\n".join(filter(None, (prompt, self._teaching))))
 
     def greeted(self) -> None:
         """The visitor needs no greeting any more."""

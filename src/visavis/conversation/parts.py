@@ -44,6 +44,8 @@ class ConversationSettings:
     """Whether ``AnswerAudio`` is told."""
     model_may_end: bool = True
     """Whether the language model gets a tool that ends the conversation, where the role has none of its own."""
+    emotions: bool = True
+    """Whether the language model is taught the marks of emotions, and the face shows them."""
 
 
 class ConversationObserver(Protocol):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from visavis.avatar.emotion import Feeling
 from visavis.conversation.events import (
     AnswerAudio,
     AnswerAudioDone,
@@ -19,19 +20,19 @@ from visavis.conversation.events import (
 )
 from visavis.conversation.farewell import END_CONVERSATION
 from visavis.conversation.history import History
+from visavis.conversation.lines import Line, Lines
 from visavis.conversation.phrases import apology, farewell, no_answer
-from visavis.conversation.sentences import SentenceSplitter
 from visavis.conversation.speaking import Speaking
 from visavis.conversation.stage import Stage
+from visavis.language.emotion_markup import marked
 from visavis.language.ports import ChatError, ChatErrorKind, ChatModel, ChatRequest, TextDelta, ToolCall, ToolCallDelta
-from visavis.language.spoken import SpokenText
 from visavis.language.tool_choice import ends_conversation
 from visavis.speech.ports import Pcm16, SpeechError, Synthesizer, Voice
 
 log = structlog.get_logger(__name__)
 
-_SENTENCES_AHEAD = 8
-"""Sentences the language model may be ahead of the synthesizer before it is held back."""
+_LINES_AHEAD = 8
+"""Lines the language model may be ahead of the synthesizer before it is held back."""
 
 
 class ResponseObserver(Protocol):
@@ -67,6 +68,8 @@ class Cast:
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     copy_sound: bool = False
     language: str = "en"
+    emotions: bool = True
+    """Whether marks of emotions are shown; they are never spoken nor told."""
 
 
 class Response:
@@ -82,6 +85,8 @@ class Response:
         self._emit = cast.emit
         self._script = ""
         self._text = ""
+        self._feelings: list[tuple[int, Feeling]] = []
+        """With their offsets in the script."""
         self._calls: list[ToolCall] = []
         self._farewells: list[ToolCall] = []
         self._ends = False
@@ -118,8 +123,12 @@ class Response:
 
     @property
     def unheard(self) -> str:
-        """Words that were ready and have not been heard."""
-        return self._script[len(self._text) :].strip()
+        """Words that were ready and have not been heard, with the mark-up that goes with them."""
+        heard = len(self._text)
+        ahead = [(offset - heard, feeling) for offset, feeling in self._feelings if offset >= heard]
+        felt = [(0, feeling) for offset, feeling in self._feelings if offset < heard][-1:]
+        text = self._script[heard:]
+        return marked(text, [*felt, *ahead]).strip() if text.strip() else ""
 
     async def answer(self, model: ChatModel, request: ChatRequest) -> None:
         """Ask the model and speak its answer. A failing model gets an apology spoken, never silence.
@@ -142,29 +151,29 @@ class Response:
         return at
 
     async def _perform(self, text: AsyncGenerator[str, None]) -> None:
-        sentences: asyncio.Queue[str | None] = asyncio.Queue(_SENTENCES_AHEAD)
+        queue: asyncio.Queue[Line | None] = asyncio.Queue(_LINES_AHEAD)
 
         async def split() -> None:
-            splitter, spoken = SentenceSplitter(), SpokenText()
+            lines = Lines()
             async with aclosing(text):
                 async for delta in text:
-                    for piece in splitter.push(spoken.push(delta)):
-                        await sentences.put(self._note(piece))
-            for piece in (*splitter.push(spoken.flush()), *splitter.flush()):
-                await sentences.put(self._note(piece))
-            await sentences.put(None)
+                    for line in lines.push(delta):
+                        await queue.put(self._note(line))
+            for line in lines.flush():
+                await queue.put(self._note(line))
+            await queue.put(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(split())
-            while (sentence := await sentences.get()) is not None:
+            while (line := await queue.get()) is not None:
                 try:
-                    await self._speaking.say(sentence)
+                    await self._speaking.say(line)
                 except SpeechError as error:
                     # The words are told all the same; the visitor can read them.
                     log.warning("speech failed", error=str(error))
                     self._cast.observer.failure("speech")
                 except Exception:
-                    # A fault in a provider costs its sentence, not the answer.
+                    # A fault in a provider costs its line, not the answer.
                     log.exception("the synthesizer's provider failed")
                     self._cast.observer.failure("speech")
         await self._speaking.finish()
@@ -172,12 +181,14 @@ class Response:
             self._call(call)
         self._finish()
 
-    def _note(self, piece: str) -> str:
-        """A piece as it will be told: a space for whatever white space divides it from the one before."""
-        text = piece.strip()
-        told = f" {text}" if self._script and piece[:1].isspace() else text
-        self._script += told
-        return told
+    def _note(self, line: Line) -> Line:
+        """A line as it will be performed."""
+        if not self._cast.emotions:
+            line = Line(line.text)
+        begin = len(self._script)
+        self._feelings += [(begin + offset, feeling) for offset, feeling in line.feelings]
+        self._script += line.text
+        return line
 
     async def _think(self, model: ChatModel, request: ChatRequest) -> AsyncGenerator[str, None]:
         said = reached = False
@@ -236,8 +247,9 @@ class Response:
         self._emit(ToolRequested(self.id, item_id, call.call_id, call.name, call.arguments))
 
     def _heard(self, words: str) -> None:
-        self._text += words
-        self._cast.history.heard(self.id, words)
+        begin, self._text = len(self._text), self._text + words
+        feelings = [(at - begin, feeling) for at, feeling in self._feelings if begin <= at < len(self._text)]
+        self._cast.history.heard(self.id, words, marked(words, feelings))
         self._emit(AnswerDelta(self.id, words))
 
     def _sounded(self, pcm: Pcm16) -> None:

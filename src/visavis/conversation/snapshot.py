@@ -41,7 +41,7 @@ def keep(messages: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
     room = _CHARACTERS
     for whole in reversed(tuple(messages)):
         message = _bare(whole)
-        room -= len(message.text) + sum(len(call.arguments) for call in message.tool_calls)
+        room -= len(message.text) + len(message.marked) + sum(len(call.arguments) for call in message.tool_calls)
         if room < 0 or len(kept) == _ITEMS:
             break
         # A camera sends many.
@@ -56,5 +56,5 @@ def _bare(message: ChatMessage) -> ChatMessage:
     if message.images:
         message = replace(message, text=message.text or PICTURE_SHOWN, images=())
     if len(message.text) > _LONGEST:
-        message = replace(message, text=f"{message.text[:_LONGEST]}…")
+        message = replace(message, text=f"{message.text[:_LONGEST]}…", marked="")
     return message

@@ -1,4 +1,4 @@
-"""The spoken half of a response: sentences become sound on the stage, and are told word by word as they are heard."""
+"""The spoken half of a response: lines become sound on the stage, and are told word by word as they are heard."""
 
 import asyncio
 import re
@@ -8,13 +8,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceState
 from visavis.conversation.lead_in import without_lead_in
+from visavis.conversation.lines import Line
 from visavis.conversation.stage import Stage
+from visavis.conversation.stress import stresses
 from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk, Synthesizer, Voice, WordMark
 
 _AHEAD_SECONDS = 12.0
-"""How much sound is queued at most before the next sentence is synthesized."""
+"""How much sound is queued at most before the next line is synthesized."""
 _CHARACTERS_PER_SECOND = 15.0
 """Pace of speech where a synthesizer tells no word times."""
 _WORD = re.compile(r"\S+\s*")
@@ -24,13 +27,15 @@ _WORD = re.compile(r"\S+\s*")
 class _Cue:
     at: float
     text: str
+    feelings: tuple[Feeling, ...] = ()
+    """Those that begin with it."""
 
 
 class Speaking:
-    """Speaks one response on a stage.
+    """Speaks one response on a stage; its face takes on each feeling with the feeling's first word.
 
     ``spawn`` runs the task that tells the words. ``on_words`` gets the text as it sounds, ``on_sound`` a copy of the
-    sound, ``on_first_sound`` the media time of the first sample. The owner calls ``say`` for each sentence, then
+    sound, ``on_first_sound`` the media time of the first sample. The owner calls ``say`` for each line, then
     ``finish``; or ``cut`` at any time.
     """
 
@@ -62,16 +67,19 @@ class Speaking:
         """Whether any sound was queued."""
         return self._end is not None
 
-    async def say(self, sentence: str) -> None:
-        """Synthesize and queue a sentence; returns when all its sound is queued. Raises ``SpeechError``.
+    async def say(self, line: Line) -> None:
+        """Synthesize and queue a line; returns when all its sound is queued. Raises ``SpeechError``.
 
         Where the voice fails, the words are still told.
         """
         if self._teller is None:
             self._teller = self._spawn(self._tell())
         await self._stage.room(_AHEAD_SECONDS)
-        script, text = _Script(sentence), sentence.lstrip()
-        lead = len(sentence) - len(text)
+        script, text = _Script(line), line.text.lstrip()
+        lead = len(line.text) - len(text)
+        if not text:
+            self._cue(script.rest(self._present))
+            return
         # Every implementation of the port is an async generator; the type of the port is the wider one.
         stream = cast(AsyncGenerator[SpeechChunk, None], self._synthesizer.synthesize(text, self._voice))
         start: float | None = None
@@ -89,11 +97,11 @@ class Speaking:
                     start = at if start is None else start
                     self._end = at + len(chunk.pcm) / SPEECH_RATE
                     self._on_sound(chunk.pcm)
+                    self._stage.stress(stresses(text, chunk.words, chunk.visemes or (), self._voice.language), at)
                     marks = [WordMark(mark.offset + lead, at + mark.at) for mark in chunk.words]
                     self._cue(script.advance(marks, start, self._end))
         finally:
-            if rest := script.rest():
-                self._cue([_Cue(self._end if self._end is not None else self._stage.now, rest)])
+            self._cue(script.rest(self._present))
 
     async def finish(self) -> None:
         """Wait until everything has been heard and told."""
@@ -115,8 +123,17 @@ class Speaking:
             self._teller.cancel()
         return at
 
+    @property
+    def _present(self) -> float:
+        """The media time after the last sound; without any, now."""
+        return self._end if self._end is not None else self._stage.now
+
     def _cue(self, cues: list[_Cue]) -> None:
-        self._cues.extend(cues)
+        for cue in cues:
+            for feeling in cue.feelings:
+                self._stage.feel(feeling, cue.at)
+            if cue.text:
+                self._cues.append(cue)
         self._cued.set()
 
     async def _tell(self) -> None:
@@ -130,10 +147,11 @@ class Speaking:
 
 
 class _Script:
-    """A sentence's text, given out in step with its sound."""
+    """A line's text and feelings, given out in step with its sound."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, line: Line) -> None:
+        self.text = line.text
+        self._feelings = deque(line.feelings)
         self._told = 0
         self._marked = False
         self._last = 0.0
@@ -153,11 +171,19 @@ class _Script:
             until = word.end() if word else mark.offset
             if until > self._told:
                 self._last = max(self._last, mark.at)
-                cues.append(_Cue(self._last, self.text[self._told : until]))
-                self._told = until
+                text, self._told = self.text[self._told : until], until
+                cues.append(_Cue(self._last, text, self._begun(until)))
         return cues
 
-    def rest(self) -> str:
-        """What no mark has given out; told once."""
+    def rest(self, at: float) -> list[_Cue]:
+        """What no mark has given out, at media time ``at``; told once."""
         text, self._told = self.text[self._told :], len(self.text)
-        return text
+        feelings = self._begun(self._told + 1)
+        return [_Cue(at, text, feelings)] if text or feelings else []
+
+    def _begun(self, until: int) -> tuple[Feeling, ...]:
+        """The feelings that begin before offset ``until``; given out once."""
+        begun: list[Feeling] = []
+        while self._feelings and self._feelings[0][0] < until:
+            begun.append(self._feelings.popleft()[1])
+        return tuple(begun)

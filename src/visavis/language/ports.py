@@ -60,6 +60,8 @@ class ChatMessage:
     """One item of the conversation as a model sees it.
 
     ``tool_calls`` only with role ``assistant``; ``call_id`` only with role ``tool`` (its text is the result).
+    ``marked``: an answer's text with its marks of emotions, where it has any. What a model is handed has them in
+    ``text``, so that it goes on using them; nobody else gets to see them.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -67,6 +69,7 @@ class ChatMessage:
     images: tuple[Image, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
+    marked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More words of the answer (speech, never reasoning or mark-up)."""
+    """More words of the answer: speech, never reasoning; with marks of emotions (``emotion_markup.py``)."""
 
     text: str
 

@@ -6,6 +6,8 @@ import string
 from typing import Final
 from urllib.parse import urlsplit
 
+from visavis.language.emotion_markup import MARK
+
 _HOLD: Final = 400
 """Characters that are held back at most for a construct to end (a link, a tag); then it is no construct."""
 
@@ -40,8 +42,8 @@ class SpokenText:
 
     Taken out: emphasis, headings, bullets, quotes and rules, the address behind a link, HTML tags, emoji, and code
     blocks of a programming language (their words cannot be said; blocks of plain text stay). An address becomes its
-    host. Numbers, punctuation and line breaks stay, runs of blanks become one. What comes out does not depend on how
-    the text was chopped into deltas; only what may yet turn out to be mark-up is held back.
+    host. Numbers, punctuation, line breaks and marks of emotions stay, runs of blanks become one. What comes out does
+    not depend on how the text was chopped into deltas; only what may yet turn out to be mark-up is held back.
     """
 
     def __init__(self) -> None:
@@ -167,6 +169,9 @@ class SpokenText:
     def _link(self, held: str, *, final: bool) -> tuple[int, str] | None:
         if held[0] == "!" and not held.startswith("!["):
             return None if len(held) == 1 and not final else (1, "!")
+        mark = MARK.match(held, 1 if held[0] == "!" else 0)
+        if mark:  # beside another mark or a parenthesis it is no link
+            return mark.end(), held[: mark.end()]
         found = _LINK.match(held)
         # "[text]" may go on with "(" as long as nothing follows; an open bracket may close.
         if (

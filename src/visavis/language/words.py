@@ -5,6 +5,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from visavis.language.emotion_markup import unmarked
+
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
@@ -129,8 +131,8 @@ _CONCEPT_OF: Final = _concepts()
 
 
 def words(text: str) -> list[str]:
-    """The words of ``text``: lower case, without punctuation and accents, contractions opened."""
-    text = text.casefold().replace("’", "'").replace("wi-fi", "wifi").replace("e-mail", "email")
+    """The words of ``text``: lower case, without punctuation, accents and marks of emotions, contractions opened."""
+    text = unmarked(text).casefold().replace("’", "'").replace("wi-fi", "wifi").replace("e-mail", "email")
     text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
     found: list[str] = []
     for match in _WORD.finditer(text):

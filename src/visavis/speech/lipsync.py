@@ -55,8 +55,8 @@ _log = structlog.stdlib.get_logger(__name__)
 class LipSync:
     """A ``Synthesizer`` that adds visemes and word marks to those of ``inner``.
 
-    Chunks that have visemes already pass untouched. ``aligner`` is started and closed with this; ``estimator`` makes
-    the streaming estimator of one utterance.
+    What comes with visemes, or with weights of the whole face, passes untouched.
+    ``aligner`` is started and closed with this; ``estimator`` makes the streaming estimator of one utterance.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class LipSync:
             first = await anext(chunks, None)
             if first is None:
                 return
-            if first.visemes is not None:
+            if first.visemes is not None or first.arkit:
                 yield first
                 async for chunk in chunks:
                     yield chunk

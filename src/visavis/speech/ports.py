@@ -119,10 +119,15 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class WordMark:
-    """The word whose first character is ``text[offset]`` begins ``at`` seconds after the chunk's first sample."""
+    """The word whose first character is ``text[offset]`` begins ``at`` seconds after the chunk's first sample.
+
+    ``stress``: when the vowel of its stressed syllable begins, likewise, where the provider knows; it may lie behind
+    the chunk.
+    """
 
     offset: int
     at: float
+    stress: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
