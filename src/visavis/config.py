@@ -290,6 +290,7 @@ class ChatSettings(Section):
     stall_timeout: Seconds = setting(15.0, "Longest pause within an answer.", unit="s")
     images: bool = setting(True, "Hand the visitor's pictures to the model: off for models that only read text.")
     greeting: bool = setting(True, "Speak the avatar's first message when a call begins.")
+    emotions: bool = setting(True, "The model chooses what the face shows, by marks such as [happy] in its answers.")
     system_prompt: str = setting("", "Replaces every avatar's prompt; empty: each avatar's own.")
 
     @model_validator(mode="after")

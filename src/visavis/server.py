@@ -233,6 +233,7 @@ def conversation_settings(settings: Settings) -> ConversationSettings:
         echo_guard=turn.echo_guard,
         copy_sound=settings.navtalk.audio_delta,
         model_may_end=settings.session.model_may_end,
+        emotions=settings.chat.emotions,
     )
 
 
