@@ -75,6 +75,25 @@ async def test_lips_are_closed_when_the_sound_says_so(engine: str) -> None:
             assert min(abs(start - mark.at) for start in starts) < 0.1, said.text[mark.offset :]
 
 
+@engines
+async def test_stresses_fall_on_the_vowels_that_bear_them(engine: str) -> None:
+    onsets_of = {"beautiful": (0.05, 0.15), "potatoes": (0.15, 0.3), "tomorrow": (0.14, 0.3), "gardens": (0.05, 0.15)}
+    async with started(engine) as synthesizer:
+        said = await speak(synthesizer, "Beautiful potatoes, tomorrow. They have gardens.")
+    found = 0
+    for mark in said.words:
+        word = said.text[mark.offset :].split()[0].strip(".,").lower()
+        if mark.stress is None or word not in onsets_of:
+            continue
+        found += 1
+        (shape,) = [viseme for viseme in said.visemes if viseme.start <= mark.stress + 0.001 < viseme.end]
+        assert shape.viseme in (Viseme.AA, Viseme.E, Viseme.IH, Viseme.OH, Viseme.OU), word
+        earliest, latest = onsets_of[word]
+        assert earliest < mark.stress - mark.at < latest, word
+    # One whose chunk ends before its stressed vowel may go without.
+    assert found >= 3
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -48,7 +48,7 @@ def joined(text: str, chunks: list[SpeechChunk]) -> Utterance:
     for chunk in chunks:
         assert chunk.pcm.dtype == np.int16
         visemes += [viseme.shifted(at) for viseme in chunk.visemes or ()]
-        words += [WordMark(mark.offset, mark.at + at) for mark in chunk.words]
+        words += [WordMark(mark.offset, mark.at + at, mark.stress and mark.stress + at) for mark in chunk.words]
         at += len(chunk.pcm) / SPEECH_RATE
     pcm = np.concatenate([chunk.pcm for chunk in chunks]) if chunks else np.zeros(0, np.int16)
     return Utterance(text, chunks, pcm, tuple(visemes), tuple(words))

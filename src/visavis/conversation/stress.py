@@ -49,9 +49,11 @@ def stresses(
     stressed on the longest of its first two vowels.
     """
     marks = sorted(words, key=lambda mark: mark.at)
+    # Of other languages the voice knows more than a rule.
+    by_voice = not _is_english(language) and any(mark.stress is not None for mark in marks)
     found: list[float] = []
     for index, mark in enumerate(marks):
-        if not carries_meaning(text, mark.offset, language):
+        if not (mark.stress is not None if by_voice else carries_meaning(text, mark.offset, language)):
             continue
         at = mark.stress
         if at is None:
@@ -71,11 +73,15 @@ def carries_meaning(text: str, offset: int, language: str = "en") -> bool:
         return False
     if any(char.isdigit() for char in word):
         return True
-    if language.casefold().replace("_", "-").partition("-")[0] in ("", "en"):
+    if _is_english(language):
         return _ENDING.sub("", word.casefold()) not in _SMALL
     starts = text[:offset].rstrip()
     named = word[0].isupper() and bool(starts) and starts[-1] not in ".!?…:"
     return named or len(word) >= _LONG or (len(word) >= 2 and word.lower() == word.upper())
+
+
+def _is_english(language: str) -> bool:
+    return language.casefold().replace("_", "-").partition("-")[0] in ("", "en")
 
 
 def _vowel(visemes: Sequence[TimedViseme], start: float, end: float) -> float:

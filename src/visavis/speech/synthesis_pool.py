@@ -91,5 +91,5 @@ def _chunk(reply: Reply, stretch: Stretch) -> SpeechChunk:
     return SpeechChunk(
         pcm=np.frombuffer(reply.payload, "<i2").astype(np.int16, copy=False),
         visemes=None if visemes is None else tuple(TimedViseme(Viseme(name), a, b) for name, a, b in visemes),
-        words=tuple(WordMark(offset + stretch.offset, at) for offset, at in reply.data["words"]),
+        words=tuple(WordMark(offset + stretch.offset, at, stress) for offset, at, stress in reply.data["words"]),
     )

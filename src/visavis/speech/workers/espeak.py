@@ -34,6 +34,7 @@ _CHARS_UTF8: Final = 1
 _POS_CHARACTER: Final = 1
 _PARAMETER_RATE: Final = 1
 _IPA_SEPARATED: Final = 0x02 | (ord("_") << 8)
+_PRIMARY_STRESS: Final = "ˈ"
 _LANGUAGE_SWITCH: Final = re.compile(r"^\(.*\)$")
 """In a word of another language the phonemes are preceded by its tag, which has no sound."""
 
@@ -195,6 +196,8 @@ def _say(espeak: Espeak, request: Request) -> None:
                 symbol = event.id.string.decode(errors="ignore")
                 if not _LANGUAGE_SWITCH.match(symbol):
                     writer.phoneme(ipa_shapes(symbol), at)
+                    if _PRIMARY_STRESS in symbol:
+                        writer.stress(at)
             elif event.type == _EVENT_WORD and _begins_word(text, event.text_position - 1):
                 writer.word(event.text_position - 1, at)
         writer.sound(pcm)

@@ -26,6 +26,9 @@ GAINS: Final = {"slt": 10 ** (-5.0 / 20), "rms": 1.0, "awb": 10 ** (-0.8 / 20)}
 LEADING_PAUSE: Final = 0.04
 """Seconds of silence left before the first word."""
 
+_VOWEL_LETTERS: Final = "aeiou"
+"""What the names of flite's vowels begin with, and no others."""
+
 _REPLACED: Final = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "…": "...", "ß": "ss", "æ": "ae",
     "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "€": "euro", "£": "pounds", "°": " degrees", "×": " times "}  # fmt: skip
 
@@ -47,9 +50,10 @@ class _Voice(ctypes.Structure):
 
 
 class Utterance:
-    """What flite made of a text: ``pcm`` at ``rate`` Hz, ``phones`` as (ARPAbet, end in s), ``words`` as (position, s).
+    """What flite made of a text: ``pcm`` at ``rate`` Hz, ``phones`` as (ARPAbet, end in s), and ``words``.
 
-    A word's position is that of its token's last byte.
+    A word is (position, s, s): its token's last byte, when it begins, and when its stressed vowel does (None: it has
+    none).
     """
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
@@ -57,24 +61,31 @@ class Utterance:
         self.rate = int(wave.sample_rate)
         self.pcm: Pcm16 = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).copy()
         self.phones: list[tuple[str, float]] = []
-        self.words: list[tuple[int, float]] = []
+        self.words: list[tuple[int, float, float | None]] = []
         segment, start, last_word = library.relation_head(library.utt_relation(handle, b"Segment")), 0.0, None
         while segment:
             end = float(library.item_feat_float(segment, b"end"))
-            word = _word_of(library, segment)
+            phone = library.item_feat_string(segment, b"name").decode()
+            syllable = _syllable_of(library, segment)
+            word = library.item_parent(syllable) if syllable else None
             if word is not None and word != last_word:
                 last_word = word
                 if (position := _last_byte(library, word)) is not None:
-                    self.words.append((position, start))
-            self.phones.append((library.item_feat_string(segment, b"name").decode(), end))
+                    self.words.append((position, start, None))
+            if syllable and phone[0] in _VOWEL_LETTERS and library.item_feat_string(syllable, b"stress") == b"1":
+                self._stress(start)
+            self.phones.append((phone, end))
             segment, start = library.item_next(segment), end
 
+    def _stress(self, at: float) -> None:
+        if self.words and self.words[-1][2] is None:
+            self.words[-1] = (*self.words[-1][:2], at)
 
-def _word_of(library: ctypes.CDLL, segment: int) -> int | None:
-    """The word that a segment belongs to; None for a pause."""
+
+def _syllable_of(library: ctypes.CDLL, segment: int) -> int | None:
+    """The syllable that a segment belongs to; None for a pause."""
     in_syllable = library.item_as(segment, b"SylStructure")
-    syllable = library.item_parent(in_syllable) if in_syllable else None
-    return library.item_parent(syllable) if syllable else None
+    return library.item_parent(in_syllable) if in_syllable else None
 
 
 def _last_byte(library: ctypes.CDLL, word: int) -> int | None:
@@ -173,9 +184,11 @@ def _say(flite: Flite, request: Request) -> None:
         writer.phoneme(arpabet_shapes(phone), max(0.0, start - skipped))
         start = end
     starts = list(_token_starts(text))
-    for position, at in utterance.words:
+    for position, at, stress in utterance.words:
         if (token := bisect.bisect_right(starts, position)) > 0:
             writer.word(origins[starts[token - 1]], max(0.0, at - skipped))
+            if stress is not None:
+                writer.stress(max(0.0, stress - skipped))
     writer.sound(utterance.pcm[round(skipped * utterance.rate) :])
     writer.finish()
 

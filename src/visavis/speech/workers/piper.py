@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final, Protocol
 
@@ -29,6 +30,14 @@ _PAUSE: Final = 0.12
 _WORD: Final = re.compile(r"\S*\w\S*")
 _EDGE: Final = frozenset("_^$")
 """Padding, and the marks at a sentence's beginning and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What lies between two spaces: when it begins, and its first vowel with the primary stress."""
+
+    start: float
+    stress: float | None = None
 
 
 class _Aligned(Protocol):
@@ -87,7 +96,7 @@ class Piper:
 def _say(piper: Piper, request: Request) -> None:
     text = str(request.data["text"])
     writer: UtteranceWriter | None = None
-    groups: list[float] = []
+    groups: list[_Group] = []
     pieces: list[Pcm16] = []
     at = 0.0
     for sentence in piper.speak(text, request.data["model"], request.data["speaker"], float(request.data["rate"])):
@@ -104,13 +113,13 @@ def _say(piper: Piper, request: Request) -> None:
     writer.finish()
 
 
-def _tell_phonemes(writer: UtteranceWriter, aligned: Sequence[_Aligned], start: float, rate: int) -> list[float]:
-    """The phonemes of a sentence that begins at ``start``; returns where its groups between spaces begin.
+def _tell_phonemes(writer: UtteranceWriter, aligned: Sequence[_Aligned], start: float, rate: int) -> list[_Group]:
+    """The phonemes of a sentence that begins at ``start``; returns its groups between spaces.
 
     Piper takes IPA apart into single characters, each with a time of its own, marks and spaces among them.
     """
-    groups: list[float] = []
-    at, new_group = start, True
+    groups: list[_Group] = []
+    at, new_group, stressed = start, True, False
     for item in aligned:
         symbol, length = item.phoneme, item.num_samples / rate
         kind = unicodedata.category(symbol[0])
@@ -122,20 +131,29 @@ def _tell_phonemes(writer: UtteranceWriter, aligned: Sequence[_Aligned], start: 
         elif kind not in ("Lm", "Mn", "Sk"):
             writer.phoneme(ipa_shapes(symbol), at)
         if kind == "Zs":
-            new_group = True
-        elif new_group and kind.startswith("L") and symbol not in _EDGE:
-            groups.append(at)
-            new_group = False
+            new_group, stressed = True, False
+        elif kind.startswith("L") and symbol not in _EDGE:
+            if new_group:
+                groups.append(_Group(at))
+                new_group = False
+            if symbol == "ˈ":
+                stressed = True
+            elif stressed:
+                groups[-1] = replace(groups[-1], stress=at if groups[-1].stress is None else groups[-1].stress)
+                stressed = False
         at += length
     return groups
 
 
-def _tell_words(writer: UtteranceWriter, text: str, groups: Sequence[float]) -> None:
+def _tell_words(writer: UtteranceWriter, text: str, groups: Sequence[_Group]) -> None:
     """Words to groups of phonemes: one to one where they are as many; numbers and contractions shift them a little."""
     words = [match.start() for match in _WORD.finditer(text)]
     for index, offset in enumerate(words):
         if groups:
-            writer.word(offset, groups[index * len(groups) // len(words)])
+            group = groups[index * len(groups) // len(words)]
+            writer.word(offset, group.start)
+            if group.stress is not None:
+                writer.stress(group.stress)
 
 
 def load(options: Mapping[str, Any]) -> Mapping[str, Handler]:

@@ -2,10 +2,10 @@
 
 The replies to a request are chunks: raw 16-bit mono sound at ``SPEECH_RATE`` as the payload, and::
 
-    {"visemes": [["PP", 0.0, 0.08], …], "words": [[6, 0.41], …]}
+    {"visemes": [["PP", 0.0, 0.08], …], "words": [[6, 0.41, 0.47], …]}
 
-with seconds from the chunk's first sample, and character offsets into the text of the request. ``visemes`` is null
-where the engine told no phonemes.
+with seconds from the chunk's first sample, and character offsets into the text of the request; a word's last number is
+when its stressed vowel begins, null where that is not known. ``visemes`` is null where the engine told no phonemes.
 """
 
 from typing import Final
@@ -53,7 +53,7 @@ class UtteranceWriter:
         self._samples = np.zeros(0, np.float32)
         self._sent = 0
         self._phonemes: list[TimedPhoneme] = []
-        self._words: list[tuple[int, float]] = []
+        self._words: list[tuple[int, float, float | None]] = []
         self._last_word = -1
 
     def phoneme(self, shapes: Shapes, start: float) -> None:
@@ -68,7 +68,12 @@ class UtteranceWriter:
         """The word at character ``offset`` begins at ``at``; one that lies behind an earlier one is left out."""
         if offset > self._last_word:
             self._last_word = offset
-            self._words.append((offset, at))
+            self._words.append((offset, at, None))
+
+    def stress(self, at: float) -> None:
+        """The stressed vowel of the last word begins at ``at``; only the first one counts, and none of a word sent."""
+        if self._words and self._words[-1][2] is None:
+            self._words[-1] = (*self._words[-1][:2], at)
 
     def sound(self, pcm: Pcm16) -> None:
         """More samples at the engine's rate. Raises ``RequestCancelled``."""
@@ -86,7 +91,7 @@ class UtteranceWriter:
         self._push(np.zeros(0, np.int16), last=True)
         end = self._sent + len(self._samples)
         # Events are rounded to milliseconds: none may fall off the end.
-        self._words = [(offset, min(at, (end - 1) / SPEECH_RATE)) for offset, at in self._words]
+        self._words = [(offset, min(at, (end - 1) / SPEECH_RATE), stress) for offset, at, stress in self._words]
         if len(self._samples):
             self._send(end)
 
@@ -104,7 +109,9 @@ class UtteranceWriter:
             {
                 "visemes": visemes
                 and [[v.viseme, round(v.start - start_s, 4), round(v.end - start_s, 4)] for v in visemes],
-                "words": [[offset, round(max(0.0, at - start_s), 4)] for offset, at in words],
+                "words": [
+                    [offset, *(at and round(max(0.0, at - start_s), 4) for at in times)] for offset, *times in words
+                ],
             },
             pcm.tobytes(),
         )
