@@ -1,1 +1,1 @@
-"""The studio behind the house's own avatars: builds people from CC0 data and renders them with Cycles (off-line only)."""
+"""The studio behind the house's own avatars: people from CC0 data, rendered with Cycles (off-line only)."""

@@ -24,7 +24,7 @@ from bake.surface import Bound, Surface
 from bake.teeth import gum, rigid_motion, row_of_teeth
 
 PARTS = ("body", "eyes", "cornea", "hair", "brows", "lashes", "upper_teeth", "lower_teeth", "tongue", "clothes")
-HAIR_RADIUS, BROW_RADIUS, LASH_RADIUS, BEARD_RADIUS = 0.0032, 0.0020, 0.0016, 0.0020  # dm
+HAIR_RADIUS, BROW_RADIUS, LASH_RADIUS, BEARD_RADIUS = 0.0030, 0.0013, 0.0018, 0.0018  # dm
 
 
 class Character:
@@ -133,6 +133,7 @@ class Character:
         self._eyes = [Eye(self.mesh, self.rest, side, iris, clear) for side in "lr"]
         self.parts["eyes"] = [eye.ball for eye in self._eyes]
         self.parts["cornea"] = [eye.cornea for eye in self._eyes]
+        self.studio.glint_only_on(self.parts["cornea"])
 
     def _build_mouth(self) -> None:
         enamel = plain_material("enamel", (0.78, 0.71, 0.60), 0.16, scatter=0.03, radius=(1, 0.8, 0.6))
@@ -167,7 +168,7 @@ class Character:
         identity, hair = self.identity, self.identity.hair
         face = self._faces(self.marks.chin[1] - 0.3, front=self.marks.ear[2])
         front = [quad for quad in face if np.mean([self.rest[index][2] for index in quad]) > self.marks.eye[2] - 0.45]
-        brow_hair = hair_material("brow", min(0.92, hair.melanin + 0.06), 0.6 * hair.redness, 0.6 * hair.grey, 0.5)
+        brow_hair = hair_material("brow", min(0.92, hair.melanin), 0.6 * hair.redness, 0.6 * hair.grey, 0.5)
         lash_hair = plain_material("lash", (0.014, 0.009, 0.007), 0.5)
         self._riding: list[tuple[Strands, Bound]] = []
         brows, bound = brow_strands(self.rest, front, self.marks, identity.brow)

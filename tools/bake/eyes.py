@@ -18,7 +18,7 @@ CONVERGENCE = 1.2  # degrees each eye turns in, to look at the camera
 
 
 def iris_material(iris: Colour, iris_scale: float) -> Material:
-    """White with fine vessels, and an iris with fibres, collarette and dark rim. Object space: unit ball looking at −y."""
+    """White with fine vessels; iris with fibres, collarette and dark rim. Object space: unit ball looking at −y."""
     nodes = Nodes("eye")
     split = nodes.add("ShaderNodeSeparateXYZ")
     nodes.set(split, 0, nodes.position())

@@ -24,14 +24,14 @@ def brow_strands(vertices: Points, faces: list[Face], marks: Landmarks, brow: Br
     eye = marks.eye
     for side in (1, -1):
         along = rng.random(brow.strands) ** 0.95
-        x = eye[0] - 0.175 + 0.405 * along
+        x = eye[0] - 0.195 + 0.415 * along
         arch = (
-            0.055 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2)
+            0.046 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2)
             - 0.075 * np.clip((along - 0.62) / 0.38, 0, 1) ** 1.4
         )
-        middle = eye[1] + 0.205 + brow.raised + brow.arch * arch
+        middle = eye[1] + 0.195 + brow.raised + brow.arch * arch
         across = rng.triangular(-0.5, 0, 0.5, brow.strands)
-        thick = (0.058 * (1 - along) ** 0.55 * np.clip(along / 0.16, 0.45, 1) + 0.010) * brow.thickness
+        thick = (0.058 * (1 - along) ** 0.55 * np.clip(along / 0.16, 0.45, 1) + 0.010) * brow.thickness * 1.25
         y = middle + across * thick * 1.25
         angle = np.radians(
             66 - 52 * np.clip(along / 0.32, 0, 1) - 34 * np.clip((along - 0.5) / 0.5, 0, 1) - across * 44

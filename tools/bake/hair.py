@@ -45,7 +45,7 @@ def plant(
 
 def rest_on(surface: Surface, points: Points, height: Values, *, hold: Values | float = 1.0) -> Points:
     """Push points that are lower than `height` (dm) above the skin out to it, by a share `hold`."""
-    near, normals, now = surface.nearest(points)
+    _, normals, now = surface.nearest(points)
     lack = np.clip(height - now, 0, None) * hold
     return points + normals * lack[:, None]
 
@@ -73,7 +73,7 @@ def wave(strands: Points, roots: Roots, rng: np.random.Generator, amount: float,
 
 def gather(strands: Points, roots: Roots, amount: float, start: float, side: Values) -> Points:
     """Draw the strands of a clump together towards their tips, by a share `amount`; sides of a parting stay apart."""
-    count, steps = strands.shape[:2]
+    steps = strands.shape[1]
     group = roots.clump * 2 + (side > 0)
     size = np.maximum(np.bincount(group, minlength=2 * roots.clumps), 1)
     centre = np.zeros((2 * roots.clumps, steps, 3))

@@ -44,13 +44,10 @@ def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     end = head.marks.neck[1] + 0.02 - 0.35 * (hair.length - 1) + 0.10 * rng.normal(size=roots.clumps)[roots.clump]
     length = np.maximum(start[:, 1] - end + 0.75 * high + 0.25, 0.5)
     step = length / (steps - 1)
-    lift = 0.03 + 0.15 * high * (0.35 + 0.65 * roots.layer)
+    lift = 0.03 + 0.13 * high * (0.3 + 0.7 * roots.layer) * (1 - 0.55 * near_part)
     strands = np.zeros((count, steps, 3))
     strands[:, 0] = point = start
-    heading = unit(
-        roots.normals * (0.35 + 0.5 * near_part[:, None])
-        + np.stack([side * 0.8, 0.15 + 0 * side, -0.35 - 0.1 * front], 1)
-    )
+    heading = unit(roots.normals * 0.35 + np.stack([side * 0.7, 0.45 * front, -0.35 - 0.2 * front], 1))
     for index in range(1, steps):
         s = index / (steps - 1)
         out = smoothstep(0.30, 0.72, np.abs(point[:, 0]))
@@ -78,7 +75,7 @@ def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
 
 def _settle(surface: Surface, points: Points, height: Points) -> Points:
     """Let points sink half way to `height` above the skin when they are higher."""
-    near, normals, now = surface.nearest(points)
+    _, normals, now = surface.nearest(points)
     excess = np.clip(now - height, 0, None) * 0.5
     return points - normals * excess[:, None]
 

@@ -51,7 +51,7 @@ class Hair:
 class Brow:
     """Brow strands of one side; offsets in dm."""
 
-    strands: int = 260
+    strands: int = 480
     raised: float = 0.0
     thickness: float = 1.0
     arch: float = 1.0

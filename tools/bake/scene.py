@@ -126,19 +126,25 @@ class Studio:
         warm = (1.0, 0.94 - 0.04 * warmth, 0.87 - 0.08 * warmth)
         cool = (0.84, 0.92, 1.0)
         eye = self.camera.height
-        self.soft_box((-4.2, eye + 2.9, 6.6), 3.4, 520, warm, 4.4)  # key
-        self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 110, cool)  # fill
+        self.soft_box((-5.2, eye + 3.0, 5.6), 3.0, 560, warm, 4.0)  # key
+        self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 105, cool)  # fill
         self.soft_box((0.0, eye - 3.6, 6.5), 3.0, 36, warm)  # reflector under the chin
         self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 420, (1.0, 0.95, 0.9))  # rims
         self.soft_box((-3.8, eye + 2.2, -5.2), 1.8, 260, (0.78, 0.88, 1.0))
-        glint = self.soft_box((-2.4, eye + 2.9, 9.0), 1.5, 90, (1, 1, 1))
-        glint.visible_diffuse = glint.visible_transmission = glint.visible_volume_scatter = False
+        self._glint = self.soft_box((-3.0, eye + 3.0, 8.0), 2.2, 1500, (1, 1, 1), 2.6)
         world = bpy.data.worlds.new("world")
         self._scene.world = world
         world.use_nodes = True
         background = world.node_tree.nodes["Background"]
         background.inputs[0].default_value = (0.22, 0.235, 0.26, 1)
         background.inputs[1].default_value = 0.5
+
+    def glint_only_on(self, objects: list[Any]) -> None:
+        """Let the box that makes the catch-lights shine on these objects alone (the corneas)."""
+        seen = bpy.data.collections.new("seen by the glint")
+        for item in objects:
+            seen.objects.link(item)
+        self._glint.light_linking.receiver_collection = seen
 
     def render(self, path: Path, border: tuple[int, int, int, int] | None = None, samples: int | None = None) -> None:
         """Render the square picture, or with `border` (left, top, right, bottom in pixels) only that part of it.

@@ -28,14 +28,14 @@ def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hai
         return np.exp(-squared / radius**2)
 
     flush = (
-        spot(0.50, eye[1] - 0.36, eye[2] + 0.05, 0.24)
+        spot(0.46, eye[1] - 0.32, eye[2] + 0.08, 0.22, 1.15, 0.85)
         + 0.9 * spot(0, nose[1] + 0.02, nose[2] - 0.03, 0.13)
         + 0.35 * spot(0, chin[1] + 0.18, eye[2] + 0.2, 0.16)
         + 0.6 * spot(marks.ear[0], marks.ear[1], marks.ear[2], 0.28)
         + 0.25 * spot(0, eye[1] + 0.45, eye[2] + 0.2, 0.3)
     )
     shade = (
-        0.8 * spot(eye[0] - 0.02, eye[1] - 0.03, eye[2] + 0.15, 0.19, 1.2, 0.8)
+        0.7 * spot(eye[0] - 0.02, eye[1] - 0.03, eye[2] + 0.15, 0.19, 1.2, 0.8)
         + 0.6 * spot(0.14, eye[1] - 0.02, eye[2] + 0.1, 0.10)
         + 0.5 * spot(0.11, nose[1] - 0.10, nose[2] - 0.16, 0.06)
     )
@@ -48,8 +48,7 @@ def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hai
     beard = beard_area(vertices, marks)
     crow = spot(eye[0] + 0.27, eye[1] + 0.0, eye[2] - 0.05, 0.15)
     forehead = spot(0, eye[1] + 0.52, eye[2] + 0.2, 0.3, 1.5, 0.8)
-    inner_box = (x < 0.45) & (np.abs(y - marks.mouth[1]) < 0.35) & (z < marks.mouth[2] + 0.2) & (z > 0.2)
-    inner = np.maximum(mesh.vertex_mask_from_texture("mpfb_inside-mouth.jpg"), inner_box.astype(float))
+    inner = mesh.vertex_mask_from_texture("mpfb_inside-mouth.jpg")
     return {
         "flush": np.clip(flush, 0, 1),
         "shade": np.clip(shade, 0, 1),
@@ -91,16 +90,16 @@ def skin_material(person: Identity) -> Material:
     colour = _colour(nodes, person, lip)
     shader = nodes.principled
     nodes.set(shader, "Base Color", colour)
-    nodes.set(shader, "Normal", nodes.bump(_relief(nodes, skin, lip), 0.32, 0.012))
+    nodes.set(shader, "Normal", nodes.bump(_relief(nodes, skin, lip), 0.55, 0.012))
     oily = nodes.math("MULTIPLY", nodes.attribute("oily"), -0.10)
     wet = nodes.math("MULTIPLY", nodes.attribute("inner"), -0.2)
     gloss_noise = nodes.math("MULTIPLY", nodes.noise(45, 4), 0.20)
-    roughness = nodes.total(0.37, gloss_noise, nodes.math("MULTIPLY", lip, -0.10), oily, wet)
+    roughness = nodes.total(0.33, gloss_noise, nodes.math("MULTIPLY", lip, -0.10), oily, wet)
     nodes.set(shader, "Roughness", roughness)
     shader.inputs["Specular IOR Level"].default_value = skin.gloss
     shader.inputs["Subsurface Weight"].default_value = 1
     shader.inputs["Subsurface Radius"].default_value = (1, 0.36, 0.2)
-    shader.inputs["Subsurface Scale"].default_value = 0.05
+    shader.inputs["Subsurface Scale"].default_value = 0.036
     return nodes.material
 
 

@@ -56,10 +56,8 @@ def row_of_teeth(upper: bool, front: float, edge: float, bend: float = 3.7) -> t
             x = float(np.interp(walked + width / 2, arc, x_axis))
             walked += width
             turn = math.atan(2 * bend * x) * 0.92
-            if upper:
-                y = edge + height / 2 + (0.006 if number == 1 else 0)
-            else:
-                y = edge - height / 2
+            shorter = 0.006 if upper and number == 1 else 0.0
+            y = edge + height / 2 + shorter if upper else edge - height / 2
             centre = np.array([side * x, y, front - bend * x * x - 0.035])
             half = np.array([width * 0.5, height * 0.52, 0.042])
             points, quads = _tooth(centre, half, side * turn, -0.10 if upper else 0.10)
