@@ -21,6 +21,7 @@ from visavis.config_values import (
     LicenseKey,
     Milliseconds,
     NotEmpty,
+    PictureSize,
     Probability,
     Proxy,
     Seconds,
@@ -204,13 +205,29 @@ class MediaSettings(Section):
 
     width: EvenPixels = setting(512, "Picture width; even.", unit="pixels")
     height: EvenPixels = setting(512, "Picture height; even.", unit="pixels")
+    sizes: tuple[PictureSize, ...] = setting(
+        ("512x512", "720x720", "1280x720"),
+        "Sizes that clients may ask for besides width x height; a larger picture costs more of a core.",
+        unit="pixels",
+    )
     fps: int = setting(25, "Picture rate.", unit="1/s", ge=5, le=60)
     video_codecs: Annotated[tuple[Literal["h264", "vp8"], ...], NotEmpty] = setting(
         ("h264", "vp8"), "Video codecs that are offered, best first."
     )
     video_bitrate_min: int = setting(80_000, "Video bit rate below which it never falls.", unit="bit/s", ge=30_000)
-    video_bitrate_start: int = setting(250_000, "Video bit rate at the start of a call.", unit="bit/s", ge=30_000)
-    video_bitrate_max: int = setting(900_000, "Video bit rate above which it never rises.", unit="bit/s", ge=30_000)
+    video_bitrate_start: int = setting(
+        250_000,
+        "Video bit rate at the start of a call with a picture of width x height. Larger ones get more: by the power of "
+        "0.75 of their pixels, of which transparent ones have twice as many.",
+        unit="bit/s",
+        ge=30_000,
+    )
+    video_bitrate_max: int = setting(
+        900_000,
+        "Video bit rate above which it never rises, with a picture of width x height; scaled in the same way.",
+        unit="bit/s",
+        ge=30_000,
+    )
     audio_bitrate: int = setting(32_000, "Opus bit rate.", unit="bit/s", ge=8_000, le=256_000)
     expected_packet_loss: int = setting(
         20, "Packet loss that Opus prepares for by in-band error correction; 0: none.", unit="%", ge=0, le=50
@@ -244,6 +261,9 @@ class AvatarSettings(Section):
     )
 
     folder: FolderPath | None = setting(None, "Folder with your own avatar packages, besides the embedded ones.")
+    backgrounds: FolderPath | None = setting(
+        None, "Folder with pictures (JPEG, PNG, WebP) that clients may put behind an avatar, by their files' names."
+    )
     default: str = setting("", "Avatar of the call page, by name or id; empty: the first of the catalogue.")
     provider_name: str = setting(
         "openai",

@@ -120,6 +120,15 @@ def _even(value: int) -> int:
     return value
 
 
+def _picture_size(value: str) -> str:
+    width, _, height = value.partition("x")
+    if not re.fullmatch(r"[1-9][0-9]{1,3}x[1-9][0-9]{1,3}", value) or not all(
+        64 <= int(side) <= 2048 and int(side) % 2 == 0 for side in (width, height)
+    ):
+        raise ValueError("should be like 1280x720, both numbers even and from 64 to 2048")
+    return value
+
+
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 WebOrigin = Annotated[str, AfterValidator(_origin)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
@@ -129,6 +138,7 @@ IceUrl = Annotated[str, AfterValidator(_ice_url)]
 LicenseKey = Annotated[SecretStr, AfterValidator(_license_key)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 EvenPixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(_even)]
+PictureSize = Annotated[str, AfterValidator(_picture_size)]
 FolderPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]

@@ -14,10 +14,9 @@ from prometheus_client import CollectorRegistry, Gauge, GCCollector, ProcessColl
 from pydantic import SecretStr
 
 from visavis.avatar.catalogue import Catalogue
-from visavis.avatar.face import Renderer
 from visavis.avatar.files import PackageError
-from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.view import View
 from visavis.closing import close_part
 from visavis.config import Settings
 from visavis.config_values import SettingsError
@@ -38,6 +37,7 @@ from visavis.session.reception import FrontDesk
 from visavis.session.records import StoreError
 from visavis.session.slots import Slots
 from visavis.session.timers import Timers
+from visavis.session.views import Views
 from visavis.speech.estimator import NetVisemeEstimator
 from visavis.store.store import Store
 from visavis.store.writer import StoreWriter
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         parts=providers.parts,
         estimator=NetVisemeEstimator,
-        renderer=lambda package: _renderer(package, settings),
+        renderer=PuppetRenderer,
         neural=neural.open,
         peer=peer_settings(settings),
         pool=pool,
@@ -103,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         idle_question=settings.session.idle_question,
         persistence=settings.session.persistence,
         windows=Windows(settings.session.resume_window, settings.session.reconnect_window),
+        views=views(settings),
     )
     slots = Slots(settings.session.max_sessions, queue_size=settings.session.queue_size)
     desk = FrontDesk(licenses, slots, attempts, kit, store, providers.role)
@@ -201,6 +202,13 @@ def peer_settings(settings: Settings) -> PeerSettings:
     )
 
 
+def views(settings: Settings) -> Views:
+    """The pictures that visitors may ask for."""
+    media = settings.media
+    sizes = [(int(width), int(height)) for width, _, height in (size.partition("x") for size in media.sizes)]
+    return Views(View(media.width, media.height), sizes, settings.avatars.backgrounds)
+
+
 def timers(settings: Settings) -> Timers:
     """The limits of a session's life as the sessions take them."""
     session = settings.session
@@ -247,10 +255,6 @@ def navtalk_settings(settings: Settings) -> NavtalkSettings:
         audio_delta=settings.navtalk.audio_delta,
         max_message_bytes=settings.server.max_message_bytes,
     )
-
-
-def _renderer(package: AvatarPackage, settings: Settings) -> Renderer:
-    return PuppetRenderer(package, settings.media.width, settings.media.height)
 
 
 def _secret(value: SecretStr | None) -> str | None:

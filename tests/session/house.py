@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,8 @@ from tests.conversation.theatre import Beeper, FixedTurns, LevelDetector, Script
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
-from visavis.client.media import Receiver
+from visavis.avatar.view import View
+from visavis.client.media import Receiver, VideoFrame
 from visavis.conversation.parts import ConversationSettings, Parts, Role
 from visavis.media.peer import PeerSettings
 from visavis.session.commands import AcceptAnswer
@@ -32,6 +34,7 @@ from visavis.session.saved import SavedSession
 from visavis.session.session import Session
 from visavis.session.slots import Slots
 from visavis.session.timers import Timers
+from visavis.session.views import Views
 from visavis.speech.estimator import NetVisemeEstimator
 
 
@@ -102,7 +105,7 @@ class House:
         pool: ThreadPoolExecutor,
         timers: Timers | None = None,
         greeting: str = "",
-        renderer: Callable[[AvatarPackage], PuppetRenderer] = lambda package: PuppetRenderer(package, 128, 128),
+        renderer: Callable[[AvatarPackage, View], PuppetRenderer] = PuppetRenderer,
         *,
         slots: int = 2,
         queue: int = 0,
@@ -118,18 +121,21 @@ class House:
         self.archive = archive or MemoryArchive()
         self.parts = Parts(LevelDetector(), FixedTurns(), ScriptedRecognizer(), self.model, Beeper())
         self.kit = Kit(
-            catalogue=Catalogue(),
             parts=lambda avatar: self.make_parts(),
             estimator=NetVisemeEstimator,
             renderer=renderer,
-            peer=PeerSettings(bind=("127.0.0.1",)),
             pool=pool,
             metrics=SessionMetrics(self.registry),
             archive=self.archive,
             ice_servers=(IceServer(("stun:127.0.0.1:9",)),),
             conversation=ConversationSettings(),
             timers=timers or Timers(),
-            **kit,
+            **{
+                "catalogue": Catalogue(),
+                "views": Views(View(128, 128)),
+                "peer": PeerSettings(bind=("127.0.0.1",)),
+                **kit,
+            },
         )
         self.licenses = Licenses(licenses, clock=clock)
         self.desk = FrontDesk(
@@ -162,7 +168,9 @@ class Guest:
         self.events: list[SessionEvent] = []
         self._answers = answers
         self._news = asyncio.Condition()
-        self._receiver = Receiver(lambda frame: None, lambda frame: None, loopback=True)
+        self.frames: deque[VideoFrame] = deque(maxlen=250)
+        """The latest pictures."""
+        self._receiver = Receiver(lambda frame: None, self.frames.append, loopback=True)
         self._following: asyncio.Task[None] | None = None
         self.connected = self._receiver.connected
 

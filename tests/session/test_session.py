@@ -16,6 +16,7 @@ from tests.session.house import Guest, House, nothing_left
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.view import View
 from visavis.conversation.conversation import Conversation
 from visavis.conversation.events import AnswerAudioDone
 from visavis.conversation.parts import Parts
@@ -50,8 +51,8 @@ async def test_a_call_that_is_left(pool: ThreadPoolExecutor) -> None:
 async def test_a_calls_memory_is_free_without_a_collection(pool: ThreadPoolExecutor) -> None:
     faces: list[weakref.ref[PuppetRenderer]] = []
 
-    def renderer(package: AvatarPackage) -> PuppetRenderer:
-        face = PuppetRenderer(package, 128, 128)
+    def renderer(package: AvatarPackage, view: View) -> PuppetRenderer:
+        face = PuppetRenderer(package, View(128, 128))
         faces.append(weakref.ref(face))
         return face
 

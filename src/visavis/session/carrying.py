@@ -23,11 +23,14 @@ from visavis.session.commands import (
     Respond,
     SendImage,
     SendText,
+    SetBackground,
+    SetEmotion,
     SetVariables,
     ToolResult,
 )
 from visavis.session.events import Answered
 from visavis.session.studio import Studio
+from visavis.session.views import UnknownBackgroundError
 from visavis.speech.ports import SPEECH_RATE
 
 log = structlog.get_logger(__name__)
@@ -53,6 +56,10 @@ async def carry_out(command: Command, studio: Studio, visitor: Visitor) -> None:
             await _signal(command, studio, visitor)
         case AppendAudio(pcm):
             await _push(pcm, studio, visitor)
+        case SetBackground():
+            await _set_background(command, studio)
+        case SetEmotion(feeling):
+            studio.feel(feeling)
         case CommitAudio():
             conversation.commit_audio()
         case ClearAudio():
@@ -72,6 +79,13 @@ async def _push(pcm: bytes, studio: Studio, visitor: Visitor) -> None:
             return
         piece = np.frombuffer(pcm[start : start + _SOUND_BYTES], "<i2")
         studio.conversation.push_audio(piece.astype(np.int16, copy=False))
+
+
+async def _set_background(command: SetBackground, studio: Studio) -> None:
+    try:
+        await studio.stand_before(command.background)
+    except UnknownBackgroundError as error:
+        log.warning("a background was refused", error=str(error))
 
 
 async def _signal(command: AcceptAnswer | AcceptOffer | AddCandidate, studio: Studio, visitor: Visitor) -> None:

@@ -6,6 +6,8 @@ They and the events are all that passes between a wire and a session, so that th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from visavis.avatar.emotion import Feeling
+from visavis.avatar.view import Background
 from visavis.conversation.snapshot import Variable
 from visavis.language.ports import Image, Tool
 
@@ -92,6 +94,27 @@ class SetVariables:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedBackground:
+    """One of the operator's pictures, by its file's name without the suffix."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetBackground:
+    """What lies behind the avatar from now on. A name that the server does not know changes nothing."""
+
+    background: Background | NamedBackground
+
+
+@dataclass(frozen=True, slots=True)
+class SetEmotion:
+    """What the avatar's face shows to feel from now on."""
+
+    feeling: Feeling
+
+
+@dataclass(frozen=True, slots=True)
 class KeepAlive:
     """The visitor is still there: the idle time begins anew."""
 
@@ -131,6 +154,8 @@ Command = (
     | Respond
     | Interrupt
     | SetVariables
+    | SetBackground
+    | SetEmotion
     | KeepAlive
     | AcceptAnswer
     | AcceptOffer

@@ -4,6 +4,7 @@ from collections import deque
 
 import structlog
 
+from visavis.avatar.view import PictureBackground
 from visavis.language.tool_size import characters
 from visavis.session.commands import (
     AcceptAnswer,
@@ -14,6 +15,7 @@ from visavis.session.commands import (
     Configure,
     SendImage,
     SendText,
+    SetBackground,
     ToolResult,
 )
 from visavis.speech.ports import SPEECH_RATE
@@ -55,6 +57,8 @@ def _weight(command: Command) -> int:
             return len(image.data)
         case AddMessage(text, images=images):
             return len(text) + sum(len(image.data) for image in images)
+        case SetBackground(PictureBackground(pixels)):
+            return pixels.nbytes
         case SendText(text) | ToolResult(output=text) | AcceptAnswer(text) | AcceptOffer(text):
             return len(text)
         case Configure(_, prompt, tools):

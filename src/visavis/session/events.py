@@ -73,11 +73,29 @@ class SessionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """What is sent of the avatar. ``width`` and ``height`` in pixels, as it is to be seen.
+
+    ``transparent``: frames are twice as wide, with the person's opacity beside the colours (``avatar/view.py``).
+    ``backgrounds``: whether what lies behind the person can be chosen.
+    """
+
+    width: int
+    height: int
+    transparent: bool
+    backgrounds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The session's state, or the visitor's place in the queue (1: next; only with ``QUEUED``), has changed."""
+    """The session's state, or the visitor's place in the queue (1: next; only with ``QUEUED``), has changed.
+
+    ``picture`` comes with ``CONNECTING``.
+    """
 
     state: SessionState
     position: int | None = None
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

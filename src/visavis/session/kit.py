@@ -8,6 +8,7 @@ from pathlib import Path
 from visavis.avatar.catalogue import Avatar, Catalogue
 from visavis.avatar.face import Face, Renderer
 from visavis.avatar.package import AvatarPackage
+from visavis.avatar.view import View
 from visavis.conversation.parts import ConversationSettings, Parts
 from visavis.media.peer import PeerSettings
 from visavis.session.archive import Archive
@@ -15,6 +16,7 @@ from visavis.session.keeping import Windows
 from visavis.session.metrics import SessionMetrics
 from visavis.session.ports import IceServer
 from visavis.session.timers import Timers
+from visavis.session.views import Views
 from visavis.speech.ports import VisemeEstimator
 
 
@@ -33,7 +35,7 @@ class Kit:
     catalogue: Catalogue
     parts: Callable[[Avatar], Parts]
     estimator: Callable[[], VisemeEstimator]
-    renderer: Callable[[AvatarPackage], Renderer]
+    renderer: Callable[[AvatarPackage, View], Renderer]
     peer: PeerSettings
     pool: Executor
     metrics: SessionMetrics
@@ -48,3 +50,4 @@ class Kit:
     neural: Callable[[AvatarPackage, Path, Callable[[], float]], Face | None] = _no_network
     """The face that a network draws, of a package at a path, on a media clock; None: the puppet's."""
     windows: Windows = field(default_factory=Windows)
+    views: Views = field(default_factory=Views)

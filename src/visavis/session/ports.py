@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from visavis.session.commands import Command
+from visavis.avatar.view import Background
+from visavis.session.commands import Command, NamedBackground
 from visavis.session.events import Ending, SessionEvent
 
 
@@ -15,6 +16,18 @@ class IceServer:
     urls: tuple[str, ...]
     username: str | None = None
     credential: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRequest:
+    """How a visitor wants to see the avatar. None: as the session that goes on has it, or else as the server does.
+
+    ``size``: width and height in pixels.
+    """
+
+    size: tuple[int, int] | None = None
+    background: Background | NamedBackground | None = None
+    transparent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class CallRequest:
     """Whether the client knows how to come back to a session."""
     resume: str | None = field(default=None, repr=False)
     """The key of an earlier session (``Call.resume_key``) that the visitor wants back."""
+    view: ViewRequest = ViewRequest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from visavis.avatar.catalogue import Avatar
+from visavis.avatar.view import View
 from visavis.conversation.parts import Role
 from visavis.conversation.snapshot import Snapshot
 from visavis.session.dossier import Dossier, resumed
@@ -25,6 +26,7 @@ from visavis.session.saved import SavedSession, SavedSessions
 from visavis.session.session import Booking, Session
 from visavis.session.slots import Slots
 from visavis.session.studio import Programme
+from visavis.session.views import UnknownBackgroundError
 
 log = structlog.get_logger(__name__)
 
@@ -149,11 +151,24 @@ class FrontDesk:
             raise Refusal(RefusalKind.INVALID_LICENSE, "The license key is missing or not valid.")
         if not grant.allows_origin(request.origin):
             raise Refusal(RefusalKind.ORIGIN_NOT_ALLOWED, "This page may not call here: its origin is not allowed.")
+        request = await self._with_background(request)
         if request.resume:
             return await self._resume(request, grant, request.resume)
         avatar, notice = self._choose(request, grant)
         record = _record(request, grant, avatar, f"session-{uuid.uuid4().hex}")
         return self._begin(request, grant, avatar, record, new_key() if request.resumable else None, notice=notice)
+
+    async def _with_background(self, request: CallRequest) -> CallRequest:
+        """The request with the picture that it names. Raises ``Refusal``."""
+        if request.view.background is None:
+            return request
+        try:
+            background = await self._kit.views.background(request.view.background)
+        except UnknownBackgroundError as error:
+            raise Refusal(RefusalKind.BAD_REQUEST, f"background: {error}") from None
+        if not self._open:
+            raise Refusal(RefusalKind.SHUTTING_DOWN, "The server is shutting down.")
+        return replace(request, view=replace(request.view, background=background))
 
     async def _resume(self, request: CallRequest, grant: Grant, key: str) -> Session:
         """Go on with an earlier session. One that still runs here hands over its slot, and the store is not needed."""
@@ -183,6 +198,7 @@ class FrontDesk:
             resumed(running.record),
             key,
             restored=running.snapshot,
+            before=running.view,
             held=None if running.ticket.spent else running,
         )
         running.hand_over()
@@ -221,17 +237,22 @@ class FrontDesk:
         *,
         notice: Notice | None = None,
         restored: Snapshot | None = None,
+        before: View | None = None,
         held: Session | None = None,
         returning: bool = False,
     ) -> Session:
-        """Make the session; ``held``: the one whose slot, or place in the queue, it takes over."""
+        """Make the session; ``held``: the one whose slot, or place in the queue, it takes over.
+
+        ``before``: how the visitor saw the avatar until now.
+        """
+        kit = self._kit
+        view = kit.views.choose(request.view, before)
         role = self._role(avatar)
         if request.voice:
             role = replace(role, voice=replace(role.voice, name=request.voice))
         if request.prompt:
             role = replace(role, prompt=request.prompt)
-        kit = self._kit
-        programme = Programme(record.id, avatar, role, request.model == TRANSPARENCY, restored)
+        programme = Programme(record.id, avatar, role, view, request.model == TRANSPARENCY, restored)
         booking = Booking(
             programme,
             Dossier(record, kit.archive.save_record, kit.metrics),

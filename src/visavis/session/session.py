@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from visavis.avatar.view import View
 from visavis.closing import close_part
 from visavis.conversation.conversation import Conversation
 from visavis.conversation.parts import Parts
@@ -24,6 +25,7 @@ from visavis.session.events import (
     Ending,
     Expiring,
     Offered,
+    Picture,
     Ready,
     Restored,
     SessionEvent,
@@ -166,6 +168,11 @@ class Session:
         """The conversation as it is, or was last."""
         return self._conversation.snapshot() if self._conversation else self._snapshot
 
+    @property
+    def view(self) -> View:
+        """How the avatar is seen now."""
+        return self._studio.view if self._studio else self._booking.programme.view
+
     async def events(self) -> AsyncIterator[SessionEvent]:
         """See ``Call``."""
         if self._followed:
@@ -248,7 +255,7 @@ class Session:
             return
         self._emit(Offered(offer))
         self._watch.offered()
-        self._enter(SessionState.CONNECTING)
+        self._enter(SessionState.CONNECTING, self._studio.picture if self._studio else None)
         if self.resumed:
             self._emit(Restored(self._snapshot))
         self._emit(Created(self._id))
@@ -355,9 +362,9 @@ class Session:
             self._place = position
             self._emit(StateChanged(SessionState.QUEUED, position))
 
-    def _enter(self, state: SessionState) -> None:
+    def _enter(self, state: SessionState, picture: Picture | None = None) -> None:
         self._dossier.enter(state)
-        self._emit(StateChanged(state))
+        self._emit(StateChanged(state, picture=picture))
 
     def _peer_changed(self, state: PeerState) -> None:
         log.debug("media", state=state.value)

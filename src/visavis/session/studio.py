@@ -3,13 +3,15 @@
 import asyncio
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.catalogue import Avatar
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import Face
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.face import PuppetFace
+from visavis.avatar.view import Background, View
 from visavis.closing import close_part
 from visavis.conversation.conversation import Conversation
 from visavis.conversation.events import ConversationEvent
@@ -18,19 +20,26 @@ from visavis.conversation.snapshot import Snapshot
 from visavis.conversation.stage import Stage
 from visavis.conversation.transparency import Transparency
 from visavis.media.clock import MediaClock
-from visavis.media.peer import Peer, PeerState
+from visavis.media.peer import Peer, PeerSettings, PeerState
 from visavis.media.playout import LEAD, Playout
 from visavis.session.camera import Camera
+from visavis.session.commands import NamedBackground
+from visavis.session.events import Picture
 from visavis.session.kit import Kit
+from visavis.session.views import Views
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """What is to be played: ``restored`` where a conversation goes on, ``transparent`` for pushed sound alone."""
+    """What is to be played: ``restored`` where a conversation goes on, ``transparent`` for pushed sound alone.
+
+    ``view``: how it is to be seen.
+    """
 
     session_id: str
     avatar: Avatar
     role: Role
+    view: View
     transparent: bool = False
     restored: Snapshot | None = None
 
@@ -59,9 +68,18 @@ class Studio:
         camera: Camera | None,
         peer: Peer,
         uncount: Callable[[], None],
+        *,
+        picture: Picture,
+        view: View,
+        views: Views,
     ) -> None:
         self.conversation = conversation
         self.peer = peer
+        self.picture = picture
+        """What is sent of the avatar."""
+        self.view = view
+        """As it was asked for, and changed since."""
+        self._views = views
         self._stage = stage
         self._playout = playout
         self._camera = camera
@@ -96,7 +114,7 @@ class Studio:
         if isinstance(conversation, Conversation) and conversation.accepts_images:
             camera = Camera(kit.pool, conversation.send_image)
         peer = Peer(
-            kit.peer,
+            rates_for(kit.peer, stage.width * stage.height, kit.views.default),
             stage,
             playout,
             clock,
@@ -104,7 +122,27 @@ class Studio:
             on_state=listeners.on_peer,
             on_camera=camera.take if camera else None,
         )
-        return cls(stage, playout, conversation, camera, peer, kit.metrics.follow(peer.stats))
+        return cls(
+            stage,
+            playout,
+            conversation,
+            camera,
+            peer,
+            kit.metrics.follow(peer.stats),
+            picture=_picture(face, package, programme.view),
+            view=programme.view,
+            views=kit.views,
+        )
+
+    async def stand_before(self, background: Background | NamedBackground) -> None:
+        """Put something else behind the avatar. Raises ``UnknownBackgroundError``."""
+        found = await self._views.background(background)
+        self._stage.behind(found)
+        self.view = replace(self.view, background=found)
+
+    def feel(self, feeling: Feeling) -> None:
+        """Let the avatar's face show a feeling from now on."""
+        self._stage.feel(feeling)
 
     async def close(self) -> None:
         """End the conversation and the media, and free everything."""
@@ -122,4 +160,25 @@ def _face(kit: Kit, programme: Programme, package: AvatarPackage, clock: MediaCl
     face = kit.neural(package, programme.avatar.package, clock.now)
     if face is not None:
         return face
-    return PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), kit.renderer(package))
+    return PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), kit.renderer(package, programme.view))
+
+
+def _picture(face: Face, package: AvatarPackage, view: View) -> Picture:
+    if not isinstance(face, PuppetFace):
+        # A network draws one opaque picture of its own size.
+        return Picture(face.width, face.height, transparent=False, backgrounds=False)
+    # A person who was not cut out of the picture still has something beside it where the view is no square.
+    seen = package.matte is not None or view.width != view.height
+    return Picture(view.width, view.height, view.transparent, backgrounds=seen and not view.transparent)
+
+
+def rates_for(settings: PeerSettings, pixels: int, usual: View) -> PeerSettings:
+    """The video bit rates for frames of so many pixels, where the settings are for those of the ``usual`` view.
+
+    Bits grow with pixels to the power of 0.75: neighbouring pixels of a larger picture have more in common.
+    """
+    factor = (pixels / (usual.frame_width * usual.height)) ** 0.75
+    start, highest = (
+        max(settings.min_bitrate, round(rate * factor)) for rate in (settings.start_bitrate, settings.max_bitrate)
+    )
+    return replace(settings, start_bitrate=start, max_bitrate=highest)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from visavis.avatar.emotion import Emotion
 from visavis.conversation import events as said
 from visavis.conversation.snapshot import Snapshot
 from visavis.language.ports import ChatMessage
@@ -29,7 +30,7 @@ from visavis.session.events import (
 from visavis.session.ports import IceServer, Notice
 from visavis.wire.navtalk.bad_message import BadMessage
 from visavis.wire.navtalk.client_messages import CLIENT_TYPES
-from visavis.wire.navtalk.decode import Decoded, ImageDraft, MessageDraft, decode, finish
+from visavis.wire.navtalk.decode import BackgroundDraft, Decoded, ImageDraft, MessageDraft, decode, finish
 from visavis.wire.navtalk.encode import Encoder, success, warning
 from visavis.wire.navtalk.farewell import farewell
 from visavis.wire.navtalk.server_messages import ServerMessage
@@ -68,12 +69,16 @@ NAMES = [
     "properties",
     "function",
     "variables",
+    "background",
+    "emotion",
+    "intensity",
 ]
 VALUES = (
     *CLIENT_TYPES,
     *("realtime." + kind for kind in CLIENT_TYPES),
     *("message", "function_call_output", "input_text", "input_image", "user", "[]", "{}", "[{", "AAAA", "data:,x"),
     *("[{type=input_text, text=x}]", "[{type=}]", "[{}]", '[{"type":"input_text"}]', "data:image/png;base64,AAAA", ""),
+    *("own", "blur", "#2f6f6f", "office", "happy"),
 )
 plausible = st.recursive(
     st.sampled_from(VALUES) | st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=3),
@@ -110,7 +115,7 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
 def test_any_message_is_read_or_refused_and_its_drafts_finished(message: dict[str, Any]) -> None:
     decoded = read(json.dumps(message))
     for command in decoded.commands if decoded else ():
-        if isinstance(command, ImageDraft | MessageDraft):
+        if isinstance(command, ImageDraft | MessageDraft | BackgroundDraft):
             finish(command)
 
 
@@ -156,6 +161,12 @@ def fields(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         "function_call_output": st.builds(lambda given, call: {**given, "call_id": call}, with_reply, names),
         "input_text": with_reply,
         "input_image": with_reply,
+        "set_background": st.sampled_from(["own", "2F6f6f", "#2f6f6f", "office", "data:image/png;base64,AA"]).map(
+            lambda given: {"background": given}
+        ),
+        "set_emotion": st.fixed_dictionaries(
+            {"emotion": st.sampled_from(sorted(Emotion)), "intensity": st.floats(0, 1)}
+        ),
         "webrtc.signaling.answer": descriptions.map(lambda given: {"sdp": given}),
         "webrtc.signaling.offer": descriptions.map(lambda given: {"sdp": given}),
         "webrtc.signaling.iceCandidate": st.fixed_dictionaries(

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from visavis.session.commands import KeepAlive, SetVariables
+from visavis.avatar.emotion import Emotion, Feeling
+from visavis.avatar.view import ColourBackground
+from visavis.session.commands import KeepAlive, SetBackground, SetEmotion, SetVariables
 from visavis.session.events import Ended, Ending, Refusal, RefusalKind
 from visavis.wire.navtalk.bad_message import BadKind
 from visavis.wire.navtalk.client_messages import CLIENT_TYPES
@@ -65,12 +67,14 @@ def test_the_examples_of_client_messages_mean_what_the_page_says() -> None:
     commands = [
         command
         for example in EXAMPLES
-        if example["type"].startswith("realtime.session.")
+        if example["type"].startswith(("realtime.session.", "realtime.set_"))
         for command in decode(json.dumps(example)).commands
     ]
     assert commands == [
         KeepAlive(),
         SetVariables({"guest": "Ann", "nights": 2, "member": True, "room": None}),
+        SetBackground(ColourBackground(0x2F, 0x6F, 0x6F)),
+        SetEmotion(Feeling(Emotion.CONCERNED, 0.6)),
     ]
 
 

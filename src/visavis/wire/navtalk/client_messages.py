@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from visavis.avatar.emotion import Emotion
 from visavis.conversation.snapshot import Variable
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
 from visavis.wire.navtalk.content import ContentPart, content_parts
@@ -263,6 +264,21 @@ class VariableSetting(_Part):
         return value
 
 
+class SetBackgroundMessage(_Part):
+    """What is to lie behind the avatar: the words of the address's ``background``, or a picture as a data URL."""
+
+    type: Literal["set_background"]
+    background: Annotated[str, StringConstraints(min_length=1)]
+
+
+class SetEmotionMessage(_Part):
+    """What the avatar's face is to show."""
+
+    type: Literal["set_emotion"]
+    emotion: Emotion
+    intensity: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class SignalingDescription(_Part):
     """The client's WebRTC answer, or its offer to negotiate anew."""
 
@@ -309,6 +325,8 @@ ClientMessage = Annotated[
     | InputImage
     | SessionKeepAlive
     | SessionVariables
+    | SetBackgroundMessage
+    | SetEmotionMessage
     | SignalingDescription
     | SignalingCandidate,
     Field(discriminator="type"),
@@ -330,6 +348,8 @@ CLIENT_TYPES: Final = frozenset(
         "input_image",
         "session.keep_alive",
         "session.variables",
+        "set_background",
+        "set_emotion",
         "webrtc.signaling.answer",
         "webrtc.signaling.offer",
         "webrtc.signaling.iceCandidate",

@@ -76,13 +76,23 @@ class Connection:
             try:
                 call = await self._admit(request)
             except Refusal as refusal:
-                self._metrics.calls.labels(refusal.kind.value).inc()
-                _log.debug("call refused", kind=refusal.kind.value, address=request.address)
-                await self._say_farewell(farewell(refusal, states=self._states))
+                await self._tell_refusal(refusal)
                 return
             self._metrics.calls.labels("admitted").inc()
             with structlog.contextvars.bound_contextvars(session=call.id):
                 await self._serve(call, request.model == TRANSPARENCY)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Turn the client away for what it asks for; returns when the socket is closed."""
+        await self._socket.accept()
+        with self._metrics.connections.track_inprogress():
+            await self._tell_refusal(refusal)
+
+    async def _tell_refusal(self, refusal: Refusal) -> None:
+        self._metrics.calls.labels(refusal.kind.value).inc()
+        address = self._socket.client.host if self._socket.client else ""
+        _log.debug("call refused", kind=refusal.kind.value, address=address)
+        await self._say_farewell(farewell(refusal, states=self._states))
 
     async def _admit(self, request: CallRequest) -> Call:
         """The call. Raises ``Refusal``, also for what the reception did not foresee."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from visavis.avatar.emotion import Feeling
 from visavis.conversation.snapshot import Variable
 from visavis.language.ports import Image, Tool
 from visavis.language.tool_size import characters
@@ -24,6 +25,8 @@ from visavis.session.commands import (
     Respond,
     SendImage,
     SendText,
+    SetBackground,
+    SetEmotion,
     SetVariables,
     ToolResult,
 )
@@ -45,6 +48,8 @@ from visavis.wire.navtalk.client_messages import (
     SessionKeepAlive,
     SessionUpdate,
     SessionVariables,
+    SetBackgroundMessage,
+    SetEmotionMessage,
     SignalingCandidate,
     SignalingDescription,
     ToolDefinition,
@@ -53,9 +58,10 @@ from visavis.wire.navtalk.client_messages import (
     client_message,
     unwrapped,
 )
-from visavis.wire.navtalk.image import prepare_image
+from visavis.wire.navtalk.image import prepare_background, prepare_image
 from visavis.wire.navtalk.json_text import parse_json
 from visavis.wire.navtalk.text import MAX_TEXT
+from visavis.wire.navtalk.view import background_of
 
 UNKNOWN: Final = "unknown"
 """What ``Decoded.type`` is for a type that means nothing here."""
@@ -84,7 +90,14 @@ class MessageDraft:
     sources: tuple[str, ...]
 
 
-Draft = ImageDraft | MessageDraft
+@dataclass(frozen=True, slots=True)
+class BackgroundDraft:
+    """A ``SetBackground`` whose picture is still as the client sent it."""
+
+    source: str
+
+
+Draft = ImageDraft | MessageDraft | BackgroundDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,11 @@ def finish(draft: Draft) -> tuple[Command | None, tuple[BadKind, ...]]:
     To be called in a thread.
     """
     flaws: list[BadKind] = []
+    if isinstance(draft, BackgroundDraft):
+        try:
+            return SetBackground(prepare_background(draft.source)), ()
+        except BadMessage as bad:
+            return None, (bad.kind,)
     images: list[Image] = []
     for source in draft.sources if isinstance(draft, MessageDraft) else (draft.source,):
         try:
@@ -157,6 +175,10 @@ def _commands(message: ClientMessage, flaws: list[BadKind]) -> tuple[Command | D
             return (KeepAlive(),)
         case SessionVariables():
             return _variables(message.variables, flaws)
+        case SetBackgroundMessage():
+            return _background(message.background)
+        case SetEmotionMessage():
+            return (SetEmotion(Feeling(message.emotion, message.intensity)),)
         case SignalingDescription():
             answered = message.type == "webrtc.signaling.answer"
             return (AcceptAnswer(message.sdp) if answered else AcceptOffer(message.sdp),)
@@ -207,6 +229,15 @@ def _variables(given: dict[str, Any], flaws: list[BadKind]) -> tuple[Command, ..
         else:
             values[setting.name] = setting.value
     return (SetVariables(values),) if values else ()
+
+
+def _background(given: str) -> tuple[Command | Draft, ...]:
+    if given[:5].lower() == "data:":
+        return (BackgroundDraft(given),)
+    try:
+        return (SetBackground(background_of(given)),)
+    except ValueError:
+        raise BadMessage(BadKind.BAD_SHAPE, "background") from None
 
 
 def _item(message: ItemCreate) -> tuple[Command | Draft, ...]:

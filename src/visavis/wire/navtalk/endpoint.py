@@ -8,12 +8,14 @@ from prometheus_client import CollectorRegistry
 from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket
 
+from visavis.session.events import Refusal, RefusalKind
 from visavis.session.ports import CallRequest, Reception
 from visavis.session.rate import AttemptLimits
 from visavis.wire.navtalk.connection import Connection
 from visavis.wire.navtalk.metrics import WireMetrics
 from visavis.wire.navtalk.rest import AvatarDirectory, LicenseCheck, rest_router
 from visavis.wire.navtalk.settings import NavtalkSettings
+from visavis.wire.navtalk.view import view_request
 
 PATH: Final = "/wss/v2/realtime-chat"
 
@@ -42,15 +44,27 @@ def navtalk_router(
     @router.websocket(PATH + "/")
     async def realtime_chat(socket: WebSocket) -> None:  # pyright: ignore[reportUnusedFunction]
         connection = Connection(socket, reception, settings, metrics, threads, states=wants_states(socket))
-        await connection.run(call_request(socket))
+        try:
+            request = call_request(socket)
+        except Refusal as refusal:
+            await connection.refuse(refusal)
+        else:
+            await connection.run(request)
 
     router.include_router(rest_router(settings, directory, licenses, attempts))
     return router
 
 
 def call_request(socket: WebSocket) -> CallRequest:
-    """What the client's URL asks for. Other parameters than these are passed over."""
+    """What the client's URL asks for. Other parameters than these are passed over.
+
+    Raises ``Refusal`` for a picture that nobody could paint.
+    """
     query = socket.query_params
+    try:
+        view = view_request(*(_first(query, name) for name in ("size", "background", "transparent")))
+    except ValueError as error:
+        raise Refusal(RefusalKind.BAD_REQUEST, str(error)) from None
     return CallRequest(
         license=_first(query, "license", "token") or "",
         avatar_id=_first(query, "avatarId"),
@@ -62,6 +76,7 @@ def call_request(socket: WebSocket) -> CallRequest:
         address=socket.client.host if socket.client else "",
         resumable=wants_states(socket),
         resume=_first(query, "resume"),
+        view=view,
     )
 
 

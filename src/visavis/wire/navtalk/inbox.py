@@ -17,11 +17,12 @@ from visavis.session.commands import (
     CommitAudio,
     Interrupt,
     KeepAlive,
+    SetBackground,
 )
 from visavis.session.ports import Call
 from visavis.speech.ports import SPEECH_RATE
 from visavis.wire.navtalk.bad_message import BadMessage
-from visavis.wire.navtalk.decode import Decoded, Draft, ImageDraft, MessageDraft, decode, finish
+from visavis.wire.navtalk.decode import BackgroundDraft, Decoded, Draft, ImageDraft, MessageDraft, decode, finish
 from visavis.wire.navtalk.limits import TokenBucket
 from visavis.wire.navtalk.metrics import WireMetrics
 from visavis.wire.navtalk.settings import NavtalkSettings
@@ -97,7 +98,7 @@ class Inbox:
         """Hand over what waits in the lane, until cancelled."""
         while True:
             waiting = await self._lane.get()
-            if isinstance(waiting, ImageDraft | MessageDraft):
+            if isinstance(waiting, Draft):
                 async with self._threads:
                     command, flaws = await asyncio.to_thread(finish, waiting)
                 for flaw in flaws:
@@ -138,7 +139,7 @@ class Inbox:
             else:
                 await self._hand_over(command)
             return
-        if isinstance(command, ImageDraft | MessageDraft) and not self._images.take(_pictures(command)):
+        if (pictures := _pictures(command)) and not self._images.take(pictures):
             self._drop("image_flood")
             return
         try:
@@ -159,8 +160,11 @@ class Inbox:
         self._metrics.dropped.labels(cause).inc()
 
 
-def _pictures(draft: Draft) -> int:
-    return len(draft.sources) if isinstance(draft, MessageDraft) else 1
+def _pictures(command: Command | Draft) -> int:
+    """How many pictures there are to unpack, or to paint anew: another background counts as one, whatever its kind."""
+    if isinstance(command, MessageDraft):
+        return len(command.sources)
+    return isinstance(command, ImageDraft | BackgroundDraft | SetBackground)
 
 
 def _size(text: str, limit: int) -> int:

@@ -1,5 +1,6 @@
 """What only clients that ask for states are told: how far their session is, when it will end, what was said before."""
 
+from dataclasses import asdict
 from typing import Final
 
 from visavis.conversation.snapshot import Variable
@@ -9,6 +10,7 @@ from visavis.wire.navtalk.server_messages import (
     ConnectedResumed,
     ConnectedState,
     ExpiringData,
+    PictureData,
     Reason,
     ResumedData,
     ResumedItem,
@@ -43,7 +45,13 @@ def state_changed(event: StateChanged) -> ConnectedState | None:
         case SessionState.PREPARING:
             data = StateData(state="preparing", name="DownloadingAssets", currentStep=2, percentageLoaded=50)
         case SessionState.CONNECTING:
-            data = StateData(state="connecting", name="ConnectingToDigitalPerson", currentStep=3, percentageLoaded=75)
+            data = StateData(
+                state="connecting",
+                name="ConnectingToDigitalPerson",
+                currentStep=3,
+                percentageLoaded=75,
+                picture=PictureData(**asdict(event.picture)) if event.picture else None,
+            )
         case SessionState.CONNECTED:
             data = StateData(state="connected", name="Connected", currentStep=4, percentageLoaded=100)
         case SessionState.ENDED:

@@ -67,10 +67,24 @@ class ConnectedWarning(_Message):
     data: WarningData
 
 
+class PictureData(_Shape):
+    """``width`` and ``height``: pixels of the avatar's picture, as it is to be seen.
+
+    ``transparent``: frames are twice as wide, with the opacity beside the colours. ``backgrounds``: whether what lies
+    behind the person can be chosen.
+    """
+
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+    transparent: bool
+    backgrounds: bool
+
+
 class StateData(_Shape):
     """``state``: where the session is. ``name`` to ``percentageLoaded``: the same as a step of the visitor's progress.
 
-    ``queuePosition``: the visitor's place in the queue (1: next), only while there is one.
+    ``queuePosition``: the visitor's place in the queue (1: next), only while there is one. ``picture``: what is about
+    to be sent, only with ``connecting``.
     """
 
     state: Literal["queued", "preparing", "connecting", "connected"]
@@ -79,6 +93,7 @@ class StateData(_Shape):
     totalSteps: Literal[5] = 5
     percentageLoaded: Literal[25, 50, 75, 100]
     queuePosition: Annotated[int, Field(ge=1)] | None = None
+    picture: PictureData | None = None
 
 
 class ConnectedState(_Message):
