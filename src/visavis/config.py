@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 
 from visavis.config_values import (
     EvenPixels,
@@ -44,10 +44,15 @@ recognition, a talking face about a tenth, and few speak at once."""
 DEFAULT_STUN = "stun:stun.l.google.com:19302"
 
 
-def default_store() -> SecretStr:
-    """A database file in the user's data folder (XDG Base Directory Specification)."""
+def data_folder() -> Path:
+    """What the user keeps of this project (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return SecretStr(f"sqlite:///{Path(base) / 'visavis' / 'visavis.db'}")
+    return Path(base) / "visavis"
+
+
+def default_store() -> SecretStr:
+    """A database file in the user's data folder."""
+    return SecretStr(f"sqlite:///{data_folder() / 'visavis.db'}")
 
 
 class ServerSettings(Section):
@@ -261,6 +266,11 @@ class AvatarSettings(Section):
     )
 
     folder: FolderPath | None = setting(None, "Folder with your own avatar packages, besides the embedded ones.")
+    uploads: bool = setting(
+        True,
+        "Serve the page /avatars/new, where whoever has a license makes an avatar of a photo (docs/own-avatar.md). It "
+        "goes into folder; without one, into visavis/avatars in the user's data folder.",
+    )
     backgrounds: FolderPath | None = setting(
         None, "Folder with pictures (JPEG, PNG, WebP) that clients may put behind an avatar, by their files' names."
     )
@@ -270,6 +280,11 @@ class AvatarSettings(Section):
         "Provider that the REST look-ups report; clients offer camera and tools only for openai.",
         min_length=1,
     )
+
+    @property
+    def own_folder(self) -> Path:
+        """Where one's own avatars are: in ``folder``, or where that is not set, in the user's data folder."""
+        return self.folder or data_folder() / "avatars"
 
 
 class RecognizerSettings(Section):
@@ -394,6 +409,7 @@ class Settings(Section):
     speech: SpeechSettings = SpeechSettings()
     turn: TurnSettings = TurnSettings()
     navtalk: NavtalkSettings = NavtalkSettings()
+    _development: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
     def _licenses_differ(self) -> "Settings":
@@ -423,7 +439,14 @@ class Settings(Section):
         if self.licenses:
             return self
         key = LicenseSettings(key=SecretStr(f"dev_{secrets.token_urlsafe(18)}"), name="development")
-        return self.model_copy(update={"licenses": (key,)})
+        settings = self.model_copy(update={"licenses": (key,)})
+        settings._development = True
+        return settings
+
+    @property
+    def development(self) -> bool:
+        """Whether the license is one that ``with_license`` made: only this machine can reach the server."""
+        return self._development
 
     @property
     def media_addresses(self) -> tuple[str, ...]:

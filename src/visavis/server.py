@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -26,6 +27,9 @@ from visavis.media.encoder import VideoCodec
 from visavis.media.ice import IceServer as PeerIceServer
 from visavis.media.peer import PeerSettings
 from visavis.neural import Neural
+from visavis.portraits.maker import MakerProcess
+from visavis.portraits.voices import voices_of
+from visavis.portraits.workshop import Workshop
 from visavis.providers import Providers
 from visavis.session.keeping import Windows
 from visavis.session.kit import Kit
@@ -37,8 +41,10 @@ from visavis.session.reception import FrontDesk
 from visavis.session.records import StoreError
 from visavis.session.slots import Slots
 from visavis.session.timers import Timers
+from visavis.session.tokens import TokenRequest
 from visavis.session.views import Views
 from visavis.speech.estimator import NetVisemeEstimator
+from visavis.speech.models import ModelStore
 from visavis.store.store import Store
 from visavis.store.writer import StoreWriter
 from visavis.tasks import Tasks
@@ -47,6 +53,8 @@ from visavis.wire.http import Health, monitoring_router
 from visavis.wire.navtalk.endpoint import navtalk_router
 from visavis.wire.navtalk.settings import NavtalkSettings
 from visavis.wire.v1.client_tokens import client_tokens_router
+from visavis.wire.v1.portraits import portraits_router
+from visavis.wire.v1.portraits_access import PortraitAccess
 from visavis.wire.v1.sessions import sessions_router
 
 log = structlog.get_logger(__name__)
@@ -63,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     ProcessCollector(registry=registry)
     GCCollector(registry)
     providers = Providers(settings)
-    catalogue = Catalogue(settings.avatars.folder, default=settings.avatars.default)
+    catalogue = Catalogue(settings.avatars.own_folder, default=settings.avatars.default)
     licenses = Licenses(
         (
             License(
@@ -106,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         views=views(settings),
     )
     slots = Slots(settings.session.max_sessions, queue_size=settings.session.queue_size)
+    workshop = _workshop(settings, catalogue, providers) if settings.avatars.uploads else None
     desk = FrontDesk(licenses, slots, attempts, kit, store, providers.role)
     status = Status(desk)
     tasks = Gauge("visavis_tasks", "Tasks on the event loop.", registry=registry)
@@ -123,6 +132,8 @@ def create_app(settings: Settings) -> FastAPI:
             watching = Tasks()
             closing.push_async_callback(close_part, "catalogue", watching.close)
             closing.push_async_callback(close_part, "sessions", desk.close)
+            if workshop:
+                closing.push_async_callback(close_part, "workshop", workshop.close)
             try:
                 with _store_settings():
                     await store.open()
@@ -131,6 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
                 await providers.start()
                 await neural.start()
                 await asyncio.to_thread(providers.prepare, catalogue.all())
+                if workshop:
+                    await workshop.open()
                 await _load_first(catalogue)
                 # What is there now stays: collections after calls need not visit it.
                 gc.collect()
@@ -145,7 +158,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(navtalk_router(desk, navtalk_settings(settings), catalogue, licenses, registry, attempts))
     app.include_router(client_tokens_router(licenses, catalogue, attempts))
     app.include_router(sessions_router(store.records, writer.flush, licenses, attempts))
-    app.include_router(web_router())
+    if workshop:
+        access = PortraitAccess(licenses, attempts, free=settings.development, public_url=settings.server.public_url)
+        app.include_router(
+            portraits_router(workshop, access, _token_maker(settings, licenses), lambda: _networks() is not None)
+        )
+    app.include_router(web_router(portraits=workshop is not None))
     app.state.drain = desk.drain
     return app
 
@@ -178,6 +196,34 @@ class Status:
         """The figures of this instant."""
         now = self.now if self._desk.open else "stopping"
         return Health(now, self._desk.taken, self._desk.waiting, self._desk.slots)
+
+
+def _workshop(settings: Settings, catalogue: Catalogue, providers: Providers) -> Workshop:
+    """What makes avatars of photos."""
+    return Workshop(
+        catalogue,
+        settings.avatars.own_folder,
+        MakerProcess(_networks),
+        providers.synthesizer,
+        NetVisemeEstimator,
+        voices=voices_of(settings.speech.provider),
+    )
+
+
+def _networks() -> Path | None:
+    """Where the face networks are, which may come while the server runs."""
+    return ModelStore().find("face-landmarks")
+
+
+def _token_maker(settings: Settings, licenses: Licenses) -> Callable[[str], str]:
+    """Makes tokens of the first license, for calling the avatar of an id."""
+
+    def issue(avatar_id: str) -> str:
+        license = licenses.license(settings.licenses[0].key.get_secret_value())
+        assert license is not None
+        return licenses.issue(license, TokenRequest(avatar_id)).token
+
+    return issue
 
 
 def peer_settings(settings: Settings) -> PeerSettings:

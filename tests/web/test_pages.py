@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from fastapi import FastAPI
@@ -8,9 +9,11 @@ from httpx import ASGITransport, AsyncClient, Response
 from visavis.web.pages import content_security_policy, load_assets, web_router
 
 
-async def fetch(path: str, router_frames: tuple[str, ...] = (), method: str = "GET", **headers: str) -> Response:
+async def fetch(
+    path: str, router_frames: tuple[str, ...] = (), method: str = "GET", portraits: bool = False, **headers: str
+) -> Response:
     app = FastAPI()
-    app.include_router(web_router(frame_ancestors=router_frames))
+    app.include_router(web_router(frame_ancestors=router_frames, portraits=portraits))
     async with AsyncClient(transport=ASGITransport(app), base_url="http://host.example:8000") as client:
         return await client.request(method, path, headers={key.replace("_", "-"): v for key, v in headers.items()})
 
@@ -114,6 +117,16 @@ async def test_nothing_else_can_be_asked_for(path: str) -> None:
     assert (await fetch(path)).status_code == 404
 
 
+async def test_the_page_for_making_avatars_is_a_choice() -> None:
+    assert "avatars/new" not in (await fetch("/")).text
+    assert (await fetch("/avatars/new")).status_code == 404
+    start, page = await fetch("/", portraits=True), await fetch("/avatars/new", portraits=True)
+    assert 'href="avatars/new"' in start.text
+    for header in ("content-security-policy", "permissions-policy", "cross-origin-opener-policy"):
+        assert page.headers[header] == start.headers[header]
+    assert start.headers["etag"] != (await fetch("/")).headers["etag"]
+
+
 def test_only_files_for_browsers_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "a.js").write_text("1")
@@ -122,12 +135,13 @@ def test_only_files_for_browsers_are_loaded(tmp_path: Path) -> None:
     assert list(load_assets(tmp_path)) == ["inner/a.js"]
 
 
-async def test_the_page_asks_for_nothing_from_elsewhere() -> None:
+@pytest.mark.parametrize(("path", "portraits"), [("/", False), ("/", True), ("/avatars/new", True)])
+async def test_the_page_asks_for_nothing_from_elsewhere(path: str, portraits: bool) -> None:
     """Every address in the page and its styles is relative, so that it also works below a path."""
-    page = (await fetch("/")).text
+    page = (await fetch(path, portraits=portraits)).text
     addresses = re.findall(r'(?:src|href)="([^"#][^"]*)"', page)
     assert addresses
     for address in addresses:
         assert not re.match(r"[a-z]+:|/", address), address
-        assert (await fetch(f"/{address}")).status_code == 200
+        assert (await fetch(urljoin(path, address), portraits=portraits)).status_code == 200
     assert not re.search(r"\sstyle=|\son[a-z]+=|<style|<script(?![^>]*src=)", page)

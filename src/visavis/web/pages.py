@@ -18,6 +18,9 @@ _MEDIA_TYPES: Mapping[str, str] = {
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 """What a Host header may look like for it to be written into a policy."""
 
+_PORTRAITS = re.compile(rb'\s*<a [^>]*id="make-avatar".*?</a>', re.DOTALL)
+"""The call page's way to the page on which avatars are made."""
+
 _PERMISSIONS = ", ".join(
     (
         "microphone=(self)",
@@ -52,10 +55,17 @@ def load_assets(folder: Path) -> dict[str, Asset]:
     for file in sorted(folder.rglob("*")):
         media_type = _MEDIA_TYPES.get(file.suffix)
         if media_type is not None and file.is_file():
-            body = file.read_bytes()
-            etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-            assets[file.relative_to(folder).as_posix()] = Asset(body, media_type, etag)
+            assets[file.relative_to(folder).as_posix()] = _asset(file.read_bytes(), media_type)
     return assets
+
+
+def _asset(body: bytes, media_type: str) -> Asset:
+    return Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _start_page(page: Asset, *, portraits: bool) -> Asset:
+    """The call page, with or without the way to the page on which avatars are made."""
+    return page if portraits else _asset(_PORTRAITS.sub(b"", page.body), page.media_type)
 
 
 def content_security_policy(host: str, frame_ancestors: Sequence[str] = ()) -> str:
@@ -84,9 +94,10 @@ def content_security_policy(host: str, frame_ancestors: Sequence[str] = ()) -> s
     )
 
 
-def web_router(*, frame_ancestors: Sequence[str] = ()) -> APIRouter:
+def web_router(*, frame_ancestors: Sequence[str] = (), portraits: bool = False) -> APIRouter:
     """Routes for the call page (``/``), its parts (``/static/…``) and the JavaScript client (``/sdk/…``).
 
+    ``portraits``: there is also the page on which avatars are made of photos (``/avatars/new``), and a way to it.
     The files are read once, here. Pages of other origins may import the client, so it is sent with an open CORS header.
     ``frame_ancestors``: see ``content_security_policy``; raises ``ValueError`` for one that would break the policy.
     """
@@ -96,17 +107,27 @@ def web_router(*, frame_ancestors: Sequence[str] = ()) -> APIRouter:
     here = Path(__file__).parent
     page = load_assets(here / "page")
     sdk = load_assets(here / "sdk")
+    start = _start_page(page["index.html"], portraits=portraits)
     router = APIRouter(include_in_schema=False)
 
-    @router.api_route("/", methods=["GET", "HEAD"])
-    async def call_page(request: Request) -> Response:
-        response = _send(page["index.html"], request)
+    def send_page(asset: Asset, request: Request) -> Response:
+        response = _send(asset, request)
         response.headers["Content-Security-Policy"] = content_security_policy(
             request.headers.get("host", ""), frame_ancestors
         )
         response.headers["Permissions-Policy"] = _PERMISSIONS
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         return response
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    async def call_page(request: Request) -> Response:
+        return send_page(start, request)
+
+    if portraits:
+
+        @router.api_route("/avatars/new", methods=["GET", "HEAD"])
+        async def portrait_page(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+            return send_page(page["portrait/index.html"], request)
 
     @router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
     async def page_part(path: str, request: Request) -> Response:
