@@ -13,6 +13,10 @@ from bake.smooth import blurred, soft_step
 Box = tuple[int, int, int, int]
 
 
+_MOST: Final = 0.4
+"""Largest change of light that is believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class GainPass:
     """Shapes rendered together at one weight; ``strength`` is what the light's change is multiplied by."""
@@ -77,8 +81,8 @@ def gain_map(rest: Floats, moved: Floats, upper: Floats, lower: Floats, line: Fl
         for skin_moved in (upper, lower)
     )
     ratio = np.where(y < line[None], above, below) / np.maximum(rest, 0.03)
-    change = np.clip(ratio, 0.45, 1.6) - 1
-    lips = np.exp(-(((y - line[None]) / 2.0) ** 2))
+    change = _MOST * np.tanh((ratio - 1) / _MOST)
+    lips = np.exp(-(((y - line[None]) / 3.0) ** 2))
     allowed = skin * (1 - lips)
     # A normalized blur: what is not compared takes the light of its neighbourhood instead of pulling it to zero.
     weight = blurred(allowed, 1.6)

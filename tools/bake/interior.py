@@ -1,4 +1,4 @@
-"""What is behind the lips, as layers: each part rendered alone, and darkened towards the back of the mouth."""
+"""What is behind the lips, as layers: each part rendered alone, in the light that the head lets in."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bake.raster import Floats
-from bake.smooth import blurred, soft_step
+from bake.smooth import blurred
 
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -16,18 +16,29 @@ JAW: Final = 0.38
 """jawOpen at which the layers are rendered."""
 
 
+RETRACTED: Final = {
+    "jawOpen": JAW,
+    "mouthUpperUpLeft": 0.9,
+    "mouthUpperUpRight": 0.9,
+    "mouthLowerDownLeft": 0.9,
+    "mouthLowerDownRight": 0.9,
+    "mouthStretchLeft": 0.4,
+    "mouthStretchRight": 0.4,
+}
+"""The pose of the head that keeps the light out, unseen: lips drawn back, for they show more in some shapes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a layer is toned: ``light`` in the middle of the arch, ``tint`` of B, G, R, ``edge`` light at its ends."""
+    """How a layer is toned: shadows lifted by the exponent ``lift``, then all multiplied by ``light``."""
 
-    light: float
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    edge: float = 0.12
+    light: float = 1.0
+    lift: float = 0.8
 
 
-TEETH: Final = Look(0.96, (0.95, 0.985, 1.0))
-BACK: Final = Look(0.5, (0.85, 0.85, 1.0), 0.05)
-LOWER: Final = Look(0.86, (0.95, 0.97, 1.0))
+TEETH: Final = Look(1.0, 0.75)
+BACK: Final = Look(0.9, 0.85)
+LOWER: Final = Look(1.0, 0.75)
 
 
 def interior_box(line: Floats, drop: float, size: int) -> Box:
@@ -43,27 +54,12 @@ def interior_box(line: Floats, drop: float, size: int) -> Box:
     )
 
 
-def layer(render: Pixels, look: Look, middle: float, half: float) -> Pixels:
-    """(height, width, 4), premultiplied BGRA, of a render with straight alpha.
-
-    ``middle``: column of the mouth's middle; ``half``: half the width of the lips, in pixels. The light falls off
-    towards the corners, where the cheeks would take it.
-    """
-    colour = render[..., :3].astype(np.float32) * np.array(look.tint, np.float32) * look.light
+def layer(render: Pixels, look: Look) -> Pixels:
+    """(height, width, 4), premultiplied BGRA, of a render with straight alpha."""
+    colour = (render[..., :3].astype(np.float32) / 255) ** look.lift * (255 * look.light)
     alpha = render[..., 3:].astype(np.float32)
-    away = np.abs(np.arange(render.shape[1], dtype=np.float32) - middle) / half
-    light = look.edge + (1 - look.edge) * soft_step(1.0, 0.28, away)
-    toned = np.minimum(colour * light[None, :, None], 255) * (alpha / 255)
+    toned = np.minimum(colour, 255) * (alpha / 255)
     return np.dstack([toned, alpha]).round().astype(np.uint8)
-
-
-def shaded_down(premultiplied: Pixels, start: float, end: float, low: float) -> Pixels:
-    """The layer with its colour falling from 1 at row ``start`` to ``low`` at row ``end``."""
-    rows = np.arange(premultiplied.shape[0], dtype=np.float32)
-    light = low + (1 - low) * soft_step(end, start, rows)
-    out = premultiplied.astype(np.float32)
-    out[..., :3] *= light[:, None, None]
-    return out.round().astype(np.uint8)
 
 
 def softened(premultiplied: Pixels, sigma: float) -> Pixels:

@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
+from bake.projection import Projection
 from bake.raster import Floats, Grid, see
 from bake.smooth import blurred
-from bake.projection import Projection
 
 _ACROSS: Final = 1.5
 _DOWN: Final = 0.5
