@@ -145,6 +145,13 @@ async def test_an_unknown_voice_is_replaced_where_the_voices_are_known() -> None
     assert [asked["voice"] for asked in server.asked] == ["nova", "alloy"]
 
 
+async def test_an_embedded_engines_voice_is_asked_of_no_server() -> None:
+    async with serving(body(SOUND.tobytes())) as server, client(server) as tts:
+        await hear(tts, voice=Voice("marin"))
+        await hear(tts, voice=Voice("flite:slt-warm"))
+    assert [asked["voice"] for asked in server.asked] == ["marin", "alloy"]
+
+
 @pytest.mark.parametrize("size", [1001, 3333, 7])
 async def test_samples_may_be_cut_in_two(size: int) -> None:
     data = SOUND[:6000].tobytes()

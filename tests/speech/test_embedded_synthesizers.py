@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from tests.speech.utterances import Utterance, assert_sound, onsets, same_sound, speak
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.espeak import EspeakSynthesizer
 from visavis.speech.espeak_voices import EspeakVoice, EspeakVoices
-from visavis.speech.flite import VOICES, FliteSynthesizer, flite_installed
+from visavis.speech.flite import FliteSynthesizer, flite_installed
+from visavis.speech.flite_voices import SPEAKERS, VOICES
 from visavis.speech.ports import SPEECH_RATE, SpeechError, Synthesizer, Voice
 from visavis.speech.workers import flite as flite_worker
 from visavis.viseme import Viseme
@@ -312,11 +314,76 @@ async def test_flite_voices_differ_and_the_unknown_one_is_the_default() -> None:
         said = {name: await speak(flite, WELCOME, Voice(name)) for name in (*VOICES, "nobody", "flite:RMS")}
         with pytest.raises(SpeechError, match="'de'"):
             await speak(flite, "Guten Tag", Voice(language="de"))
-    assert len({len(said[name].pcm) for name in VOICES}) == 3
+    assert len({len(said[name].pcm) for name in SPEAKERS}) == 3
     assert same_sound(said["nobody"], said["slt"])
     assert same_sound(said["flite:RMS"], said["rms"])
     assert not same_sound(said["slt"], said["rms"])
     assert max(u.level() for u in said.values()) - min(u.level() for u in said.values()) < 2.5
+
+
+def pitch(said: Utterance) -> float:
+    """Median of the fundamental in Hz, by the autocorrelation of 40 ms frames."""
+    size, found = SPEECH_RATE // 25, list[float]()
+    window = np.hanning(size)
+    shape = np.fft.irfft(np.abs(np.fft.rfft(window, 4 * size)) ** 2)
+    low, high = SPEECH_RATE // 320, SPEECH_RATE // 65
+    for start in range(0, len(said.pcm) - size, size // 4):
+        frame = said.pcm[start : start + size] / 32768
+        if np.sqrt((frame**2).mean()) < 0.03:
+            continue
+        likeness = np.fft.irfft(np.abs(np.fft.rfft(frame * window, 4 * size)) ** 2) / np.maximum(shape, 1e-9)
+        lag = low + int(np.argmax(likeness[low:high]))
+        if likeness[lag] > 0.6 * likeness[0]:
+            found.append(SPEECH_RATE / lag)
+    return float(np.median(found))
+
+
+def resonances(said: Utterance) -> NDArray[np.float64]:
+    """The smoothed mean spectrum in dB on a logarithmic scale, 1 % a step from 250 to 6500 Hz."""
+    frames = np.lib.stride_tricks.sliding_window_view(said.pcm / 32768, 1024)[::256] * np.hanning(1024)
+    frames = frames[(frames**2).mean(axis=1) > 2e-4]
+    spectrum = 10 * np.log10((np.abs(np.fft.rfft(frames, 4096)) ** 2).mean(axis=0))
+    smooth = np.convolve(spectrum, np.hanning(101) / np.hanning(101).sum(), "same")
+    steps = 250 * 1.01 ** np.arange(328)
+    return np.interp(steps, np.arange(len(smooth)) * SPEECH_RATE / 4096, smooth)
+
+
+@needs_flite
+@pytest.mark.parametrize("name", [name for name in VOICES if name not in SPEAKERS])
+async def test_a_voice_made_of_a_speaker_is_of_another_size_and_pitch(name: str) -> None:
+    voice = VOICES[name]
+    text = f"{WELCOME} {TONGUE_TWISTER} She walked along the river and thought about the summer."
+    async with started("flite") as flite:
+        base, said = [await speak(flite, text, Voice(one)) for one in (voice.speaker, name)]
+    assert_sound(said)
+    assert said.marked() == text.split()
+    assert said.duration * voice.pace == pytest.approx(base.duration, rel=0.02)
+    assert pitch(said) == pytest.approx(voice.pitch or pitch(base) * voice.size, rel=0.08)
+    before, after = resonances(base), resonances(said)
+    likeness = {step: np.corrcoef(np.roll(before, step)[20:-20], after[20:-20])[0, 1] for step in range(-15, 16)}
+    assert 1.01 ** max(likeness, key=lambda step: likeness[step]) == pytest.approx(voice.size, abs=0.025)
+    # Where the lips are closed, it is quieter; no sample jumps more than the speaker's own.
+    lips = [said.level(v.start, v.end) for v in said.visemes if v.viseme is Viseme.PP]
+    wide = [said.level(v.start, v.end) for v in said.visemes if v.viseme in (Viseme.AA, Viseme.E, Viseme.OH)]
+    assert np.median(lips) < np.median(wide) - 4
+    jump, usual = [np.abs(np.diff(one.pcm.astype(int))).max() for one in (said, base)]
+    assert jump < 1.4 * usual
+
+
+async def test_without_flite_each_of_its_voices_has_a_stand_in() -> None:
+    assert len({voice.stand_in for voice in VOICES.values()}) == len(VOICES)
+    async with started("espeak") as espeak:
+        assert isinstance(espeak, EspeakSynthesizer)
+        for voice in VOICES.values():
+            assert espeak.voices.named(voice.stand_in) == espeak.voices.find(voice.stand_in, "en")
+            assert "+" in espeak.voices.find(voice.stand_in, "en")
+        said = {
+            voice: await speak(espeak, WELCOME, Voice(*voice))
+            for voice in (("flite:slt-bright",), ("rms-deep",), ("en-us+f4",), ("flite:rms-deep", "de"), ("", "de"))
+        }
+    assert same_sound(said["flite:rms-deep", "de"], said["", "de"])
+    assert not same_sound(said["rms-deep",], said["flite:slt-bright",])
+    assert said["flite:slt-bright",].duration < said["en-us+f4",].duration
 
 
 async def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,10 +424,9 @@ async def test_auto_prefers_flite_for_english() -> None:
 
 async def test_auto_without_flite_is_espeak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visavis.speech.auto_synthesizer.flite_installed", lambda: False)
-    said = await said_by_auto({"default": Voice(), "slt": Voice("flite:slt")})
+    said = await said_by_auto({"": Voice(), "en-us+f3": Voice("flite:slt")})
     async with started("espeak") as espeak:
-        english = await speak(espeak, WELCOME)
-    assert all(same_sound(one, english) for one in said.values())
+        assert all([same_sound(one, await speak(espeak, WELCOME, Voice(name))) for name, one in said.items()])
 
 
 @needs_flite

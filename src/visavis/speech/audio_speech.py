@@ -19,6 +19,9 @@ from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk, SpeechError, V
 _SMALLEST_CHUNK: Final = SPEECH_RATE // 25 * 2
 """Bytes collected before a chunk is handed on: 40 ms."""
 
+_EMBEDDED: Final = ("espeak:", "flite:", "piper:")
+"""What the names of other engines' voices begin with: no server knows those."""
+
 _MAX_HEADER: Final = 4096
 _MAX_ERROR: Final = 300
 
@@ -26,10 +29,10 @@ _MAX_ERROR: Final = 300
 class AudioSpeechSynthesizer:
     """A ``Synthesizer`` by a remote server; sound only, so wrap it in ``LipSync``.
 
-    ``base_url`` with the version (``https://api.openai.com/v1``); ``voice``: used when an avatar names none or is not
-    in ``voices`` (when given); ``sample_rate``: Hz of the server's raw sound, where it is not the protocol's 24 kHz;
-    ``extra``: further fields of the request. ``connect_timeout`` and ``read_timeout`` in seconds; the latter is for
-    each wait, not for the whole answer.
+    ``base_url`` with the version (``https://api.openai.com/v1``); ``voice``: used when an avatar names none, or one of
+    an embedded engine, or one that is not in ``voices`` (when given); ``sample_rate``: Hz of the server's raw sound,
+    where it is not the protocol's 24 kHz; ``extra``: further fields of the request. ``connect_timeout`` and
+    ``read_timeout`` in seconds; the latter is for each wait, not for the whole answer.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class AudioSpeechSynthesizer:
             raise SpeechError("the speech client has not been started")
         if not any(c.isalnum() for c in text):
             return
-        named = voice.name if voice.name and (not self._voices or voice.name in self._voices) else self._voice
+        named = voice.name if self._knows(voice.name) else self._voice
         body = {
             "model": self._model,
             "input": text,
@@ -128,6 +131,9 @@ class AudioSpeechSynthesizer:
         if self._api_key:
             told = told.replace(self._api_key, "…")
         return f"the speech server refused (HTTP {answer.status_code}): {told[:_MAX_ERROR]}"
+
+    def _knows(self, name: str) -> bool:
+        return bool(name) and (name in self._voices if self._voices else not name.startswith(_EMBEDDED))
 
     def _failure(self, error: httpx.HTTPError | httpx.InvalidURL) -> SpeechError:
         if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from visavis.speech import espeak, flite
 from visavis.speech.espeak import EspeakSynthesizer
 from visavis.speech.flite import FliteSynthesizer, flite_installed
+from visavis.speech.flite_voices import PREFIX, VOICES
 from visavis.speech.ports import SpeechChunk, Voice
 
 
@@ -47,6 +48,6 @@ class AutoSynthesizer:
         if self._flite is None or not flite.speaks(voice.language) or voice.name.startswith(espeak.PREFIX):
             return self.espeak
         name = voice.name.casefold()
-        if name in flite.VOICES or name.startswith(flite.PREFIX):
+        if name in VOICES or name.startswith(PREFIX):
             return self._flite
         return self.espeak if self.espeak.voices.named(voice.name) is not None else self._flite

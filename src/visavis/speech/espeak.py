@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Final
 
 from visavis.speech.espeak_voices import EspeakVoice, EspeakVoices
+from visavis.speech.flite_voices import flite_voice
 from visavis.speech.ports import SpeechChunk, SpeechError, Voice
 from visavis.speech.pronunciation import arpabet_from_ipa
 from visavis.speech.synthesis_pool import SynthesisPool
@@ -19,7 +20,8 @@ PREFIX: Final = "espeak:"
 class EspeakSynthesizer:
     """A ``Synthesizer`` by ``workers`` espeak-ng processes (one renders about 500 times faster than real time).
 
-    Voices: any that ``espeak-ng --voices`` names, by tag or name, ``+variant`` optional (``en-us+f3``, ``de``).
+    Voices: any that ``espeak-ng --voices`` names, by tag or name, ``+variant`` optional (``en-us+f3``, ``de``). English
+    for one of flite's voices is spoken by the one that stands in for it.
     """
 
     def __init__(self, *, workers: int = 1) -> None:
@@ -51,8 +53,11 @@ class EspeakSynthesizer:
 
         Raises ``SpeechError``, also when no voice speaks the language.
         """
-        chosen = self.voices.find(voice.name.removeprefix(PREFIX), voice.language)
-        async with aclosing(self._pool.speak(text, {"voice": chosen, "rate": voice.rate})) as chunks:
+        name, rate = voice.name.removeprefix(PREFIX), voice.rate
+        if voice.language.casefold().startswith("en") and (other := flite_voice(name)) is not None:
+            name, rate = other.stand_in, rate * other.pace
+        chosen = self.voices.find(name, voice.language)
+        async with aclosing(self._pool.speak(text, {"voice": chosen, "rate": rate})) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -1,4 +1,4 @@
-"""flite: English in three voices, more human than espeak-ng, with exact timing. Its library comes from the system.
+"""flite: English in a few voices, more human than espeak-ng, with exact timing. Its library comes from the system.
 
 It renders a sentence as a whole (about 35 ms) in worker processes (workers/flite.py says why).
 """
@@ -8,14 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from visavis.speech.flite_voices import DEFAULT, VOICES, voice_name
 from visavis.speech.ports import SpeechChunk, SpeechError, Voice
 from visavis.speech.synthesis_pool import SynthesisPool
-
-PREFIX: Final = "flite:"
-"""What may stand before a voice's name to say which engine is meant."""
-
-VOICES: Final = ("slt", "rms", "awb")
-"""A woman and a man from the United States, a man from Scotland."""
 
 _FIRST_SOUND: Final = 100
 """Characters wanted per stretch: short, as nothing is heard of a stretch before all of it is rendered."""
@@ -27,7 +22,10 @@ def flite_installed() -> bool:
 
 
 class FliteSynthesizer:
-    """A ``Synthesizer`` by ``workers`` flite processes (one renders about 75 times faster than real time)."""
+    """A ``Synthesizer`` by ``workers`` flite processes (one renders about 75 times faster than real time).
+
+    Voices: those of ``flite_voices.py``; an unknown name gives the default one.
+    """
 
     def __init__(self, *, workers: int = 1) -> None:
         self._pool = SynthesisPool("visavis.speech.workers.flite", size=workers)
@@ -47,9 +45,8 @@ class FliteSynthesizer:
         """
         if not speaks(voice.language):
             raise SpeechError(f"flite does not speak the language {voice.language!r}")
-        name = voice.name.removeprefix(PREFIX).casefold()
-        chosen = name if name in VOICES else VOICES[0]
-        data = {"voice": chosen, "rate": voice.rate}
+        name = voice_name(voice.name)
+        data = {"voice": name if name in VOICES else DEFAULT, "rate": voice.rate}
         async with aclosing(self._pool.speak(text, data, wanted=_FIRST_SOUND)) as chunks:
             async for chunk in chunks:
                 yield chunk

@@ -3,7 +3,7 @@
 A process and not a thread: the library ends the whole process (``exit``) on an error, and holds a voice's settings in
 global state.
 
-Operations: ``speak`` with ``{"text", "voice": "slt" | "rms" | "awb", "rate"}`` → chunks (workers/utterance.py).
+Operations: ``speak`` with ``{"text", "voice": one of flite_voices.py, "rate"}`` → chunks (workers/utterance.py).
 Structures and functions after ``cst_wave.h``, ``cst_voice.h``, ``cst_item.h`` of flite 2.2.
 """
 
@@ -15,13 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from visavis.speech.flite_voices import SPEAKERS, VOICES, FliteVoice
 from visavis.speech.phoneme import arpabet_shapes
 from visavis.speech.ports import Pcm16
 from visavis.speech.workers.serving import Handler, Request, serve
 from visavis.speech.workers.utterance import UtteranceWriter
-
-GAINS: Final = {"slt": 10 ** (-5.0 / 20), "rms": 1.0, "awb": 10 ** (-0.8 / 20)}
-"""The voices, and what brings each to espeak-ng's loudness: −20 dBFS RMS while speaking."""
 
 LEADING_PAUSE: Final = 0.04
 """Seconds of silence left before the first word."""
@@ -52,19 +50,22 @@ class _Voice(ctypes.Structure):
 class Utterance:
     """What flite made of a text: ``pcm`` at ``rate`` Hz, ``phones`` as (ARPAbet, end in s), and ``words``.
 
+    ``size``: how much faster than its own rate the sound is to be played.
+
     A word is (position, s, s): its token's last byte, when it begins, and when its stressed vowel does (None: it has
     none).
     """
 
-    def __init__(self, library: ctypes.CDLL, handle: int) -> None:
+    def __init__(self, library: ctypes.CDLL, handle: int, size: float) -> None:
         wave = library.utt_wave(handle).contents
-        self.rate = int(wave.sample_rate)
+        self.rate = round(wave.sample_rate * size)
+        factor = wave.sample_rate / self.rate
         self.pcm: Pcm16 = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).copy()
         self.phones: list[tuple[str, float]] = []
         self.words: list[tuple[int, float, float | None]] = []
         segment, start, last_word = library.relation_head(library.utt_relation(handle, b"Segment")), 0.0, None
         while segment:
-            end = float(library.item_feat_float(segment, b"end"))
+            end = float(library.item_feat_float(segment, b"end")) * factor
             phone = library.item_feat_string(segment, b"name").decode()
             syllable = _syllable_of(library, segment)
             word = library.item_parent(syllable) if syllable else None
@@ -117,25 +118,31 @@ class Flite:
             ("item_feat_float", ctypes.c_float, [pointer, ctypes.c_char_p]),
             ("item_feat_int", ctypes.c_int, [pointer, ctypes.c_char_p]),
             ("feat_set_float", None, [pointer, ctypes.c_char_p, ctypes.c_float]),
+            ("feat_remove", ctypes.c_int, [pointer, ctypes.c_char_p]),
             ("delete_utterance", None, [pointer]),
         ):
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
         library.flite_init()
         self._library = library
-        self._voices = {name: _register(name) for name in GAINS}
+        self._speakers = {name: _register(name) for name in SPEAKERS}
 
-    def speak(self, text: bytes, voice: str, rate: float) -> Utterance:
+    def speak(self, text: bytes, voice: FliteVoice, rate: float) -> Utterance:
         """Render ASCII ``text``. Raises ``RuntimeError``."""
-        address = self._voices[voice]
+        address = self._speakers[voice.speaker]
         features = ctypes.cast(address, ctypes.POINTER(_Voice)).contents.features
-        self._library.feat_set_float(features, b"duration_stretch", 1 / min(2.0, max(0.5, rate)))
+        stretch = voice.size / (voice.pace * min(2.0, max(0.5, rate)))
+        self._library.feat_set_float(features, b"duration_stretch", stretch)
+        if voice.pitch is None:
+            self._library.feat_remove(features, b"int_f0_target_mean")
+        else:
+            self._library.feat_set_float(features, b"int_f0_target_mean", voice.pitch / voice.size)
         # Ended by a space, every token's position is counted alike.
         handle = self._library.flite_synth_text(text + b" ", address)
         if not handle:
             raise RuntimeError("flite made nothing of the text")
         try:
-            return Utterance(self._library, handle)
+            return Utterance(self._library, handle, voice.size)
         finally:
             self._library.delete_utterance(handle)
 
@@ -174,10 +181,10 @@ def _needless_pause(utterance: Utterance) -> float:
 
 
 def _say(flite: Flite, request: Request) -> None:
-    voice = str(request.data["voice"])
+    voice = VOICES[str(request.data["voice"])]
     text, origins = ascii_text(str(request.data["text"]))
     utterance = flite.speak(text, voice, float(request.data["rate"]))
-    writer = UtteranceWriter(request, utterance.rate, GAINS[voice])
+    writer = UtteranceWriter(request, utterance.rate, 10 ** (voice.gain / 20))
     skipped = _needless_pause(utterance)
     start = 0.0
     for phone, end in utterance.phones:
