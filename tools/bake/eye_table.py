@@ -12,7 +12,7 @@ from bake.smooth import blurred, soft_step
 Pixels = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-BLINKS: Final = (0.0, 0.17, 0.34, 0.5, 0.67, 0.84, 1.0)
+BLINKS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 GAZE_X: Final = (-0.7, -0.35, 0.0, 0.35, 0.7)
 GAZE_Y: Final = (-0.55, 0.0, 0.45)
 RANGE_X, RANGE_Y = 26.0, 20.0

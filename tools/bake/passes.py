@@ -36,7 +36,7 @@ class Quality:
     gains: int
 
 
-FULL = Quality(1024, 40, 24, 48, 16)
+FULL = Quality(768, 24, 20, 40, 12)
 QUICK = Quality(512, 10, 6, 10, 6)
 
 
@@ -75,7 +75,7 @@ class Passes:
         """
         path = self._folder / f"{name}.png"
         if not path.exists() or (self._again and name.startswith(self._again)):
-            begun = time.monotonic()
+            begun, spent = time.monotonic(), time.process_time()
             self._pose(weights or {}, gaze, tongue)
             self._character.show({*parts, *unseen} - {CAVITY})
             self._seen_by_camera(unseen, False)
@@ -86,7 +86,8 @@ class Passes:
             self._seen_by_camera(unseen, True)
             unfinished.rename(path)
             self.seconds[name] = time.monotonic() - begun
-            print(f"{name}: {self.seconds[name]:.1f} s", flush=True)
+            used = time.process_time() - spent
+            print(f"{name}: {self.seconds[name]:.1f} s, {used:.1f} s of processor", flush=True)
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if picture is None or picture.ndim != 3 or picture.shape[2] != 4:
             raise OSError(f"{path} is not a render: remove it")

@@ -33,7 +33,7 @@ from bake.tongue import Position
 
 Pixels = NDArray[np.uint8]
 
-GAIN_SIZE: Final = 384
+GAIN_SIZE: Final = 288
 """Side of the picture that gains are rendered in, of which only the face is."""
 GAIN_STEP: Final = 192
 """Values of a gain map along a picture's side."""
@@ -43,11 +43,12 @@ _STEEP: Final = 0.10
 _SHUT: Final = 0.06
 """How much further than just closed the lids go."""
 BACKDROPS: Final[dict[str, tuple[matte.Colour, matte.Colour]]] = {
-    "vera": ((126, 140, 150), (44, 54, 66)),
-    "amir": ((150, 138, 122), (58, 50, 46)),
-    "june": ((134, 146, 132), (46, 56, 50)),
-    "leo": ((120, 128, 152), (40, 44, 62)),
+    "vera": ((128, 142, 152), (44, 54, 66)),
+    "marcus": ((158, 146, 128), (62, 54, 48)),
+    "henrik": ((136, 146, 134), (46, 54, 50)),
+    "asha": ((150, 136, 148), (56, 46, 58)),
 }
+"""Behind each person: R, G, B of the light and the dark."""
 PLAIN_BACKDROP: Final = ((132, 138, 146), (48, 54, 64))
 
 
@@ -80,7 +81,7 @@ def bake(person: str, out: Path, work: Path, quality: Quality, again: Collection
     pivot = np.array([[0.0, float(character.marks.eye[1]) - 1.1, 0.3]])
     place = camera.project(pivot)[0][0]
     baked = Baked(
-        name=identity.name,
+        name=person.capitalize(),
         size=size,
         shapes=measured.skin.names,
         turn=Turn((float(place[0]), float(place[1])), 0.3, dm, camera.distance),
