@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 import visavis
 from visavis.conversation.farewell import END_CONVERSATION
 from visavis.language.brain import PersonaBrain
+from visavis.language.emotion_markup import unmarked
 from visavis.language.knowledge import Knowledge
 from visavis.language.ports import ChatEvent, ChatMessage, ChatRequest, Image, TextDelta, Tool, ToolCall, ToolCallDelta
 
@@ -58,12 +60,12 @@ class Visit:
         return events
 
     async def says(self, *texts: str) -> str:
-        """What the persona answers to the last of ``texts``."""
+        """What the persona answers to the last of ``texts``, without its marks of emotions."""
         events: list[ChatEvent] = []
         for text in texts:
             self.history.append(ChatMessage("user", text))
             events = await self.answer()
-        return said(events)
+        return unmarked(said(events))
 
     async def calls(self, *texts: str) -> list[tuple[str, dict[str, object]]]:
         """The tools that the persona calls after the last of ``texts``."""
@@ -555,3 +557,43 @@ async def test_a_picture_is_not_seen_and_it_says_so() -> None:
         assert "cannot" in said(await visit.answer())
     visit.history = [ChatMessage("user", "where are the toilets", images=(picture,))]
     assert said(await visit.answer()) in ANSWERS
+
+
+MOODY = Knowledge.parse("""
+[scripted]
+greeting = "[happy] Hello, I am Marla."
+
+[[entry]]
+question = "Can I see the dinosaur?"
+phrasings = ["Where is the big skeleton?"]
+answer = ["[amused 0.6] You can, but it looks back.", "[happy] Of course, it loves visitors."]
+more = "[concerned 0.5] Just do not wake it."
+
+[[entry]]
+question = "Are you happy today?"
+answer = "[happy] Very much so."
+""")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_marks_of_emotions_are_given_out_and_change_nothing_else(kept: bool) -> None:
+    """Whether the history has them (``kept``) or not, as where they are switched off."""
+    visit = Visit(MOODY)
+
+    async def says(text: str) -> str:
+        visit.history.append(ChatMessage("user", text))
+        told = said(await visit.answer())
+        if not kept:
+            visit.history[-1] = replace(visit.history[-1], text=unmarked(told))
+        return told
+
+    assert await says("hello") == "[happy] Hello, I am Marla."
+    first = await says("where is the big skeleton")
+    assert first in MOODY.entries[0].answers
+    assert unmarked(await says("say that again please")) == unmarked(first)
+    assert await says("tell me more") == "[concerned 0.5] Just do not wake it."
+    # The names of emotions are no words of the answers.
+    assert await says("concerned and amused") not in (*MOODY.entries[0].answers, *MOODY.entries[0].more)
+    again = await says("can I see the dinosaur")
+    assert again in MOODY.entries[0].answers
+    assert (await says("thank you")).startswith("[happy] ")

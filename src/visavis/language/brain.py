@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from visavis.language import other_languages
+from visavis.language.emotion_markup import unmarked
 from visavis.language.history import History, is_heard_part
 from visavis.language.knowledge import Entry, Knowledge
 from visavis.language.minilm import SentenceEncoder
@@ -146,11 +147,11 @@ class PersonaBrain:
             language = other_languages.guess(last.text) or request.language
             told = other_languages.notice(language) or REPLIES["english_only"][0]
             if other_languages.guess(last.text):
-                if told in history.answers:
+                if any(told == unmarked(said) for said in history.answers):
                     told = REPLIES["english_only"][0]
                 return [_say(told)]
             answer = await self._to_user(history, request)
-            already = any(told in said for said in history.answers)
+            already = any(unmarked(told) in unmarked(said) for said in history.answers)
             return answer if already else [_say(f"{told}\n"), *answer]
         return await self._to_user(history, request)
 

@@ -186,42 +186,69 @@ EXAMPLES: Final[dict[Intent, tuple[str, ...]]] = {
 
 REPLIES: Final[dict[str, tuple[str, ...]]] = {
     "greeting": (
-        "Hello! What would you like to know?",
-        "Hi there! How can I help you?",
-        "Hello! Ask me anything you like.",
+        "[happy] Hello! What would you like to know?",
+        "[happy] Hi there! How can I help you?",
+        "[happy] Hello! Ask me anything you like.",
     ),
-    "goodbye": ("Goodbye! It was nice talking to you.", "Goodbye, and see you soon!", "Bye! Have a nice day."),
-    "thanks": ("You are welcome.", "My pleasure.", "Any time."),
-    "how_are_you": ("I am fine, thank you. What can I do for you?", "Very well, thank you for asking. How can I help?"),
+    "goodbye": (
+        "[happy 0.7] Goodbye! It was nice talking to you.",
+        "[happy 0.7] Goodbye, and see you soon!",
+        "[happy 0.7] Bye! Have a nice day.",
+    ),
+    "thanks": ("[happy] You are welcome.", "[happy] My pleasure.", "[happy] Any time."),
+    "how_are_you": (
+        "[happy 0.7] I am fine, thank you. What can I do for you?",
+        "[happy 0.7] Very well, thank you for asking. How can I help?",
+    ),
     "are_you_human": (
         "No, I am not a human being. I am an artificial person: a program finds my words, and another draws my face.",
     ),
-    "how_old_are_you": ("I have no age. I begin anew with every conversation.",),
+    "how_old_are_you": ("[amused 0.6] I have no age. I begin anew with every conversation.",),
     "can_you_hear_me": ("Yes, I can hear you.", "I am here, and I can hear you."),
     "picture": (
-        "I am sorry, I cannot see pictures. Please tell me in words what you would like to know.",
-        "I cannot look at pictures, I can only listen. Can you describe it to me?",
+        "[concerned 0.4] I am sorry, I cannot see pictures. Please tell me in words what you would like to know.",
+        "[concerned 0.4] I cannot look at pictures, I can only listen. Can you describe it to me?",
     ),
-    "speak_up": ("I am sorry, I cannot change how I speak. You can change the volume on your side.",),
-    "nothing_to_repeat": ("I have not said anything yet. What would you like to know?",),
-    "no_more": ("That is all I know about it.", "I am afraid I know no more than that."),
-    "yes": ("Good. What would you like to know?", "All right. What is your question?"),
-    "no": ("All right. Is there something else you would like to know?", "Okay. Ask me whenever you like."),
-    "no_meant": ("I see. Could you say it in other words?", "Sorry about that. Please try other words."),
+    "speak_up": ("[concerned 0.4] I am sorry, I cannot change how I speak. You can change the volume on your side.",),
+    "nothing_to_repeat": ("[amused 0.6] I have not said anything yet. What would you like to know?",),
+    "no_more": ("[neutral] That is all I know about it.", "[neutral] I am afraid I know no more than that."),
+    "yes": ("[happy 0.5] Good. What would you like to know?", "[happy 0.5] All right. What is your question?"),
+    "no": (
+        "[neutral] All right. Is there something else you would like to know?",
+        "[neutral] Okay. Ask me whenever you like.",
+    ),
+    "no_meant": (
+        "[concerned 0.4] I see. Could you say it in other words?",
+        "[concerned 0.4] Sorry about that. Please try other words.",
+    ),
     "never_mind": ("All right.", "Okay."),
-    "wait": ("Take your time.", "Of course, I am waiting."),
-    "praise": ("Thank you, that is kind of you.", "I am glad to hear that."),
-    "blame": ("I am sorry. Perhaps I can help you with something else.", "I am sorry to disappoint you."),
-    "name_told": ("Nice to meet you, {name}. What would you like to know?", "Hello, {name}. How can I help you?"),
-    "name_told_in_passing": ("Nice to meet you, {name}.", "Hello, {name}."),
-    "my_name": ("Your name is {name}.", "You are {name}."),
-    "my_name_unknown": ("You have not told me your name yet.",),
-    "unknown": ("I am sorry, I do not know that.", "I am afraid I cannot answer that.", "I do not know, I am sorry."),
-    "repeat": ("I am sorry, I did not understand you. Could you say it again?", "Sorry, I did not catch that."),
+    "wait": ("[happy 0.4] Take your time.", "[happy 0.4] Of course, I am waiting."),
+    "praise": ("[happy] Thank you, that is kind of you.", "[happy] I am glad to hear that."),
+    "blame": (
+        "[sad 0.6] I am sorry. Perhaps I can help you with something else.",
+        "[sad 0.6] I am sorry to disappoint you.",
+    ),
+    "name_told": (
+        "[happy] Nice to meet you, {name}. What would you like to know?",
+        "[happy] Hello, {name}. How can I help you?",
+    ),
+    "name_told_in_passing": ("[happy] Nice to meet you, {name}.", "[happy] Hello, {name}."),
+    "my_name": ("[happy 0.6] Your name is {name}.", "[happy 0.6] You are {name}."),
+    "my_name_unknown": ("[amused 0.5] You have not told me your name yet.",),
+    "unknown": (
+        "[concerned 0.5] I am sorry, I do not know that.",
+        "[concerned 0.5] I am afraid I cannot answer that.",
+        "[concerned 0.5] I do not know, I am sorry.",
+    ),
+    "repeat": (
+        "[concerned 0.4] I am sorry, I did not understand you. Could you say it again?",
+        "[concerned 0.4] Sorry, I did not catch that.",
+    ),
     "go_on": ("Is there anything you would like to know?", "What else would you like to know?"),
-    "english_only": ("I am sorry, I only speak English.",),
+    "english_only": ("[concerned 0.5] I am sorry, I only speak English.",),
 }
-"""Wordings for each occasion; an avatar's ``[scripted]`` texts of the same name come in their place."""
+"""Wordings for each occasion, with marks of emotions; an avatar's ``[scripted]`` texts of the same name come in their
+place."""
 
 
 FUNCTIONAL: Final[frozenset[Intent]] = frozenset(
