@@ -14,12 +14,14 @@ from visavis.avatar.photo.errors import PointsNeeded
 from visavis.avatar.photo.eyes import eye_table
 from visavis.avatar.photo.fields import GRID, fields_of, layout_of
 from visavis.avatar.photo.gains import gains_of
+from visavis.avatar.photo.glasses import wears_glasses
 from visavis.avatar.photo.image import decode
 from visavis.avatar.photo.interior import interior_of
 from visavis.avatar.photo.landmarks import Face, Points, correct_face, find_face, guess_face, pose_of
 from visavis.avatar.photo.lips import close_lips
-from visavis.avatar.photo.matte import matte_of, plate_of
+from visavis.avatar.photo.matte import matte_of, own_colours
 from visavis.avatar.photo.networks import FaceNetworks
+from visavis.avatar.photo.plate import plate_of
 from visavis.avatar.photo.table import load_table
 from visavis.avatar.photo.topology import NAMED
 
@@ -155,7 +157,7 @@ def build_avatar(
     inside, interior = interior_of(picture, closed_face, lips, pose, table, lender)
     shading, gain = gains_of(closed_face, table, lender, SIZE)
     tell(0.6, Stage.EYES)
-    eyes, eye_pictures = eye_table(closed, closed_face)
+    eyes, eye_pictures = eye_table(closed, closed_face, glasses=analysis.glasses if glasses is None else glasses)
     tell(0.85, Stage.BACKGROUND)
     matte = matte_of(closed, closed_face, models)
     plate = plate_of(closed, matte)
@@ -182,7 +184,7 @@ def build_avatar(
         consent=consent,
     )
     fields = replace(fields, gain=gain)
-    package = AvatarPackage(manifest, closed, fields, eye_pictures, interior, matte, plate)
+    package = AvatarPackage(manifest, own_colours(closed, matte), fields, eye_pictures, interior, matte, plate)
     tell(1.0, Stage.DONE)
     return PhotoAvatar(package, analysis.points, analysis.warnings)
 
@@ -221,7 +223,9 @@ def _analysed(photo: Pixels, face: Face, *, by_hand: bool) -> PhotoAnalysis:
             f"the face is {face.height:.0f} pixels high and will look soft; {checks.SOFT_HEIGHT} or more are good"
         )
     confidence = {name: 1.0 if by_hand else face.confidence(index) for name, index in NAMED.items()}
-    return PhotoAnalysis(photo, face, face.named(), confidence, sure, False, tuple(warnings))
+    return PhotoAnalysis(
+        photo, face, face.named(), confidence, sure, sure and wears_glasses(photo, face), tuple(warnings)
+    )
 
 
 def _silent(_share: float, _what: Stage) -> None:

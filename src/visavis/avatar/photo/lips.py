@@ -19,6 +19,10 @@ _SEARCH: Final = 0.05
 """How far from the landmarks the dark between closed lips is looked for, in widths of the mouth."""
 _CUT: Final = 0.008
 """How far above the painted line the layers are cut, in widths of the mouth."""
+_LIP_SHADOW: Final = np.array([0.5, 0.52, 0.38])
+"""How much light the line between the lips takes, of B, G, R: it lies among red."""
+_CORNER_DARK: Final = 0.72
+"""Light below which, as a share of the skin's, the corner of an open mouth is its dark."""
 _COLUMNS: Final = 61
 
 
@@ -107,11 +111,17 @@ def _dark_line(picture: Pixels, start: Doubles, width: float) -> Doubles:
 
 
 def _closing(points: Doubles) -> tuple[Doubles, Doubles]:
-    """(468, 2) each: how the points of the upper and of the lower lip move, the others zero."""
+    """(468, 2) each: how the points of the upper and of the lower lip move, the others zero.
+
+    A smile draws the lips out thin: their outer borders move less, and they become full again.
+    """
     moves_upper, moves_lower = np.zeros((LANDMARKS, 2)), np.zeros((LANDMARKS, 2))
     gaps = points[list(LOWER_INNER)] - points[list(UPPER_INNER)]
-    for rows, moves, share in ((UPPER_LIP, moves_upper, _UPPER_SHARE), (LOWER_LIP, moves_lower, _UPPER_SHARE - 1)):
-        for row, fade in zip(rows, (0.85, 0.92, 0.97, 1.0), strict=True):
+    for rows, moves, share, fades in (
+        (UPPER_LIP, moves_upper, _UPPER_SHARE, (0.5, 0.67, 0.84, 1.0)),
+        (LOWER_LIP, moves_lower, _UPPER_SHARE - 1, (0.75, 0.83, 0.92, 1.0)),
+    ):
+        for row, fade in zip(rows, fades, strict=True):
             inner = list(row[1:-1])
             moves[inner, 1] = share * fade * gaps[1:-1, 1]
     return moves_upper, moves_lower
@@ -149,14 +159,13 @@ def _painted(
     from_upper = np.where(between, np.minimum(sources[0], edge_upper - 1.0), sources[0])
     from_lower = np.where(between, np.maximum(sources[1], edge_lower + 1.0), sources[1])
     above = np.clip(line - y + 0.5, 0, 1)
-    values = picture.astype(np.float32)
+    values = _without_mouth(picture, upper, lower)
     mixed = sample(values, x, from_upper) * above[..., None] + sample(values, x, from_lower) * (1 - above)[..., None]
-    mixed = _without_dark_corners(np.asarray(mixed, np.float32), x, y, line, closed)
-    inside = smooth_step(0, 0.12 * width, np.minimum(x - closed[0, 0], closed[-1, 0] - x))
+    inside = smooth_step(0, 0.15 * width, np.minimum(x - closed[0, 0], closed[-1, 0] - x))
     # Mostly on the upper lip: what opens is the lower one, and it must not take the dark with it.
-    away = (y - line + 0.005 * width) / (0.012 * width)
-    dark = 1 - 0.42 * inside * np.exp(-(np.where(away > 0, 2 * away, away) ** 2) / 2)
-    mixed = mixed * dark[..., None]
+    away = (y - line + 0.004 * width) / (0.013 * width)
+    dark = inside * np.exp(-(np.where(away > 0, 2 * away, away) ** 2) / 2)
+    mixed = mixed * (1 - dark[..., None] * _LIP_SHADOW)
     border = np.minimum(np.minimum(x - left, right - x), np.minimum(y - top, bottom - y))
     share = smooth_step(0, 0.1 * width, border)[..., None]
     out = picture.copy()
@@ -165,17 +174,24 @@ def _painted(
     return out
 
 
-def _without_dark_corners(picture: Floats, x: Doubles, y: Doubles, line: Doubles, closed: Doubles) -> Floats:
-    """The dark beside the teeth reaches farther than the landmarks of the lips tell: it becomes skin."""
-    width = float(closed[-1, 0] - closed[0, 0])
-    ends = np.minimum(np.abs(x - closed[0, 0]), np.abs(x - closed[-1, 0])) / width
-    near = (ends < 0.2) & (np.abs(y - line) < 0.1 * width)
-    light = picture.sum(2)
-    grey = np.clip(light / 3, 0, 255).astype(np.uint8)
-    usual = np.asarray(cv2.medianBlur(grey, round(0.12 * width) * 2 + 1), np.float64)
-    dark = near & (light / 3 < 0.8 * usual)
-    mask = cv2.dilate(np.asarray(dark, np.uint8), np.ones((5, 5), np.uint8))
-    whole = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    filled = cv2.inpaint(whole, mask, 4, cv2.INPAINT_TELEA).astype(np.float32)
-    share = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)[..., None]
-    return np.asarray(filled * share + picture * (1 - share), np.float32)
+def _without_mouth(picture: Pixels, upper: Doubles, lower: Doubles) -> Floats:
+    """The picture with lips where the open mouth was, and where its dark reaches beyond the corners."""
+    width = float(upper[-1, 0] - upper[0, 0])
+    ring = np.concatenate([upper, lower[::-1]])
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.asarray(np.rint(ring - 0.5), np.int32)], 1)
+    light = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    skin = cv2.medianBlur(light, 2 * round(0.14 * width) + 1)
+    near: Pixels = np.zeros_like(mask)
+    for corner in (upper[0], upper[-1]):
+        cv2.circle(near, (round(float(corner[0])), round(float(corner[1]))), round(0.16 * width), (1,), -1)
+    dark = (near > 0) & (light < _CORNER_DARK * skin.astype(np.float32))
+    # Only the dark that is one with the mouth's: a fold beside it stays.
+    count, labels = cv2.connectedComponents(np.asarray(dark | (mask > 0), np.uint8))
+    touching = np.unique(labels[mask > 0])
+    mask = np.asarray(np.isin(labels, touching[touching > 0]), np.uint8) if count > 1 else mask
+    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9)))
+    filled = cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA).astype(np.float32)
+    soft = cv2.GaussianBlur(filled, (0, 0), 1.0)
+    share = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
+    return np.asarray(soft * share + picture * (1 - share), np.float32)

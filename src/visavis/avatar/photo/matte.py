@@ -1,4 +1,8 @@
-"""The person apart from what is behind: a matte by the network or by GrabCut, and the background without the person."""
+"""The person apart from what is behind: a matte by the network or by GrabCut, and the person's own colours at its edge.
+
+References: Rother et al., "GrabCut", 2004; He, Sun, Tang, "Guided image filtering", 2013; Forte, "Approximate fast
+foreground colour estimation", 2021.
+"""
 
 from typing import Final
 
@@ -6,50 +10,116 @@ import cv2
 import numpy as np
 
 from visavis.avatar.package import Pixels
-from visavis.avatar.photo.geometry import Doubles, Floats
+from visavis.avatar.photo.geometry import Doubles, Floats, pixel_centres, smooth_step, warp_affine
 from visavis.avatar.photo.landmarks import Face
 from visavis.avatar.photo.networks import FaceNetworks
 from visavis.avatar.photo.topology import CHIN, OVAL
 
-_CUT_SIDE: Final = 192
+_CUT_SIDE: Final = 384
 _CUT_ROUNDS: Final = 4
-_PLATE_SIDE: Final = 128
+_LOOKS: Final = ((1.0, 0.0, 0.0), (1.16, 0.0, 0.04), (1.08, 0.05, 0.0), (1.08, -0.05, 0.0))
+"""Crops that the network looks at: side and shift, in sides of the picture; each is seen mirrored, too."""
+_BAND: Final = 0.016
+"""Half the width of the band around the person's outline that is looked at closely, in sides of the picture."""
+_BLEED: Final = 20
+"""How far the person's colours go on beyond the outline, in canonical pixels."""
 
 
 def matte_of(picture: Pixels, face: Face, networks: FaceNetworks | None) -> Pixels:
     """(size, size): 255 where the person is, 0 behind, between at hair and edges. ``picture``: canonical."""
-    coarse = networks.matte(picture) if networks is not None else _cut(picture, face)
     size = picture.shape[0]
-    rough = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
-    guide = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) / np.float32(255), np.float32)
-    fine = _guided(guide, np.asarray(rough, np.float32))
-    # The network is unsure by a little everywhere.
-    share = np.clip((fine - 0.12) / 0.76, 0, 1)
-    return np.asarray(share * 255 + 0.5, np.uint8)
+    known = _looked(picture, networks) if networks is not None else None
+    share = _cut(picture, face, known)
+    fine = _guided(picture, cv2.resize(share, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32))
+    if known is not None:
+        # Where the network is sure, and away from the outline, the colours do not count.
+        rough = cv2.GaussianBlur(known, (0, 0), 0.3 * _BAND * size)
+        fine = np.where(rough > 0.97, 1, np.where(rough < 0.03, 0, fine)).astype(np.float32)
+    return np.asarray(np.clip((fine - 0.08) / 0.84, 0, 1) * 255 + 0.5, np.uint8)
 
 
-def plate_of(picture: Pixels, matte: Pixels) -> Pixels:
-    """(size, size, 3): the background as if nobody were there."""
+def own_colours(picture: Pixels, matte: Pixels) -> Pixels:
+    """(size, size, 3): the person's colours without those behind, going on a little way beyond the outline."""
+    image = picture.astype(np.float32)
+    alpha = np.asarray(matte[..., None] / np.float32(255), np.float32)
+    front, behind = image, image
+    for radius in (45, 8):
+        weight = _mean(alpha, radius)[..., None]
+        # Out of reach of the person the wider mean stays.
+        near = np.clip(weight / 0.02, 0, 1)
+        front_mean = near * _mean(front * alpha, radius) / (weight + 1e-5) + (1 - near) * front
+        behind_mean = _mean(behind * (1 - alpha), radius) / (1 - weight + 1e-5)
+        mixed = alpha * front_mean + (1 - alpha) * behind_mean
+        front = np.asarray(np.clip(front_mean + alpha * (image - mixed), 0, 255), np.float32)
+        behind = np.asarray(np.clip(behind_mean, 0, 255), np.float32)
+    # Inside the picture is as it was, far outside, too.
+    solid = smooth_step(0.9, 1.0, alpha.astype(np.float64))
+    around = np.asarray(matte > 2, np.uint8)
+    reach = cv2.GaussianBlur(cv2.dilate(around, _disc(_BLEED)).astype(np.float32), (0, 0), 3)[..., None]
+    out = front * (1 - solid) + image * solid
+    return np.asarray(np.clip(out * reach + image * (1 - reach) + 0.5, 0, 255), np.uint8)
+
+
+def _mean(values: Floats | Doubles, radius: int) -> Floats:
+    """The mean in a square of 2 · radius + 1 pixels around each."""
+    side = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.blur(np.asarray(values, np.float32), side), np.float32)
+
+
+def _disc(radius: int) -> Pixels:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+
+
+def _looked(picture: Pixels, networks: FaceNetworks) -> Floats:
+    """(size, size): how surely each pixel is the person, by several looks of the network."""
     size = picture.shape[0]
-    small = cv2.resize(picture, (_PLATE_SIDE, _PLATE_SIDE), interpolation=cv2.INTER_AREA)
-    mask = cv2.resize(matte, (_PLATE_SIDE, _PLATE_SIDE), interpolation=cv2.INTER_AREA)
-    hole = cv2.dilate(np.asarray(mask > 8, np.uint8), np.ones((5, 5), np.uint8))
-    if hole.all():
-        # Nothing of the background is seen; what the border shows has to do.
-        hole[0, :] = 0
-    filled = cv2.inpaint(small, hole, 5, cv2.INPAINT_TELEA)
-    soft = cv2.GaussianBlur(filled, (0, 0), 3.0)
-    filled = np.where(hole[..., None] > 0, soft, filled)
-    behind = cv2.resize(filled, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    near = cv2.GaussianBlur(cv2.dilate(matte, np.ones((15, 15), np.uint8)), (0, 0), 4).astype(np.float32)[..., None]
-    share = np.clip(near / 255 * 1.2, 0, 1)
-    return np.asarray(np.clip(behind * share + picture * (1 - share) + 0.5, 0, 255), np.uint8)
+    total, count = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for scale, right, down in _LOOKS:
+        crop_side = 256
+        zoom = crop_side / (scale * size)
+        left, top = ((1 - scale) / 2 + right) * size, ((1 - scale) / 2 + down) * size
+        crop = warp_affine(picture, np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]]), crop_side, crop_side)
+        mirrored = networks.matte(np.ascontiguousarray(crop[:, ::-1]))[:, ::-1]
+        share = (networks.matte(crop) + mirrored) / 2
+        x, y = pixel_centres(0, 0, size, size)
+        at_x, at_y = ((x - left) * zoom - 0.5).astype(np.float32), ((y - top) * zoom - 0.5).astype(np.float32)
+        seen = (at_x > -0.5) & (at_x < crop_side - 0.5) & (at_y > -0.5) & (at_y < crop_side - 0.5)
+        total += np.where(seen, cv2.remap(share, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), 0)
+        count += seen
+    return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
-def _cut(picture: Pixels, face: Face) -> Floats:
-    """GrabCut (Rother et al., 2004) from the face's outline and where shoulders are."""
+def _cut(picture: Pixels, face: Face, known: Floats | None) -> Floats:
+    """(side, side) 0 or 1 by GrabCut: around the outline that is ``known``, else from the face and where bodies are."""
+    side = _CUT_SIDE
+    small = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    mask = _guessed_mask(picture, face) if known is None else _known_mask(known)
+    cv2.setRNGSeed(1)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(small, mask, (0, 0, side, side), models[0], models[1], _CUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(person, (0, 0), 1.2), np.float32)
+    if known is None:
+        return soft
+    # In doubt the two meet halfway: colours alone take a dark hat for the dark behind it.
+    network = cv2.resize(known, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(0.5 * soft + 0.5 * network, np.float32)
+
+
+def _known_mask(known: Floats) -> Pixels:
+    side = _CUT_SIDE
+    share = cv2.resize(known, (side, side), interpolation=cv2.INTER_AREA)
+    reach = _disc(max(1, round(_BAND * side)))
+    inner = cv2.erode(np.asarray(share > 0.9, np.uint8), reach)
+    outer = cv2.dilate(np.asarray(share > 0.1, np.uint8), reach)
+    mask = np.where(share > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    mask[inner > 0] = cv2.GC_FGD
+    mask[outer == 0] = cv2.GC_BGD
+    return np.asarray(mask, np.uint8)
+
+
+def _guessed_mask(picture: Pixels, face: Face) -> Pixels:
     size, side = picture.shape[0], _CUT_SIDE
-    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
     oval = face.points[list(OVAL), :2] * side / size
     middle = oval.mean(0)
     height = float(np.ptp(oval[:, 1]))
@@ -59,7 +129,7 @@ def _cut(picture: Pixels, face: Face) -> Floats:
     edge = side // 20
     mask[:edge] = mask[: side // 2, :edge] = mask[: side // 2, -edge:] = cv2.GC_BGD
 
-    def fill(points: np.ndarray[tuple[int, ...], np.dtype[np.float64]], value: int) -> None:
+    def fill(points: Doubles, value: int) -> None:
         cv2.fillPoly(mask, [np.asarray(np.rint(points), np.int32)], (value,))
 
     fill(middle + (oval - middle) * (1.2, 1.3) - (0, 0.08 * height), cv2.GC_PR_FGD)
@@ -71,21 +141,20 @@ def _cut(picture: Pixels, face: Face) -> Floats:
     fill(middle + (upper - middle) * (1.05, 1.3), cv2.GC_FGD)
     chest = np.array([(-0.15, 0.25), (0.15, 0.25), (0.85, 1.0), (0.85, 3), (-0.85, 3), (-0.85, 1.0)]) * height
     fill(np.array([middle[0], chin]) + chest, cv2.GC_FGD)
-    cv2.setRNGSeed(1)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, mask, (0, 0, side, side), models[0], models[1], _CUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
-    person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(person, (0, 0), 1.0), np.float32)
+    return mask
 
 
-def _guided(guide: Floats, rough: Floats, radius: int = 9, epsilon: float = 2e-4) -> Floats:
-    """The matte with the edges of the picture: He, Sun, Tang, "Guided image filtering", 2013."""
-
-    def mean(values: Floats | Doubles) -> Floats:
-        return np.asarray(cv2.blur(np.asarray(values, np.float32), (2 * radius + 1, 2 * radius + 1)), np.float32)
-
-    mean_guide, mean_rough = mean(guide), mean(rough)
-    variance = mean(guide * guide) - mean_guide * mean_guide
-    slope = np.asarray((mean(guide * rough) - mean_guide * mean_rough) / (variance + epsilon), np.float32)
-    offset = mean_rough - slope * mean_guide
-    return np.asarray(mean(slope) * guide + mean(offset), np.float32)
+def _guided(picture: Pixels, rough: Floats, radius: int = 7, epsilon: float = 4e-4) -> Floats:
+    """``rough`` with the edges of the coloured ``picture``: in every window it is a linear function of B, G, R."""
+    guide = picture / np.float32(255)
+    middle, level = _mean(guide, radius), _mean(rough, radius)
+    covariance = _mean(guide * rough[..., None], radius) - middle * level[..., None]
+    pairs = np.empty((*rough.shape, 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            product = _mean(guide[..., i] * guide[..., j], radius)
+            pairs[..., i, j] = pairs[..., j, i] = product - middle[..., i] * middle[..., j]
+    pairs += epsilon * np.eye(3, dtype=np.float32)
+    slope = np.linalg.solve(pairs, covariance[..., None])[..., 0]
+    offset = level - (slope * middle).sum(-1)
+    return np.asarray((_mean(slope, radius) * guide).sum(-1) + _mean(offset, radius), np.float32)
