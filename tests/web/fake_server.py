@@ -49,7 +49,7 @@ class _Face(VideoStreamTrack):
 
     def __init__(self, image: np.ndarray) -> None:
         super().__init__()
-        self._image = cv2.resize(image, (512, 512))
+        self._image = image
         self._count = 0
 
     async def recv(self) -> av.VideoFrame:
@@ -88,6 +88,8 @@ class FakeCall:
     image: np.ndarray
     looks: bool = True
     """Whether a camera is taken."""
+    picture: dict[str, Any] | None = None
+    """What ``connecting`` says of the picture."""
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     audio_times: list[float] = field(default_factory=list[float])
     audio: bytearray = field(default_factory=bytearray)
@@ -147,6 +149,7 @@ class FakeCall:
                 "totalSteps": 5,
                 "percentageLoaded": 25 * step,
                 **({} if position is None else {"queuePosition": position}),
+                **({"picture": self.picture} if self.picture and state == "connecting" else {}),
             },
         )
 
@@ -212,6 +215,8 @@ class FakeServer:
     url: str = ""
     avatars: list[dict[str, str]] = field(default_factory=lambda: AVATARS[:1])
     image: np.ndarray = field(default_factory=picture)
+    picture: dict[str, Any] | None = None
+    """What clients that ask for states are told of the picture."""
     refusal: tuple[str, str, int, str] | None = None
     """Instead of a call: an event's type and text, and the code and reason of the close that follows."""
     reachable: bool = True
@@ -300,7 +305,7 @@ class FakeServer:
 
     async def _talk(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        call = FakeCall(websocket, self.image, self.looks)
+        call = FakeCall(websocket, self.image, self.looks, self.picture)
         self.calls.append(call)
         try:
             if self.refusal is not None:

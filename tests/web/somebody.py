@@ -9,7 +9,8 @@ from tests.web.fake_server import LICENSE, FakeServer
 
 MAKE = """async ([options, source]) => {
   const { Scene } = await import(source);
-  const scene = new Scene({ server: location.origin, videoElement: document.querySelector("video"), ...options });
+  const [videoElement, canvasElement] = ["video", "canvas"].map((kind) => document.querySelector(kind));
+  const scene = new Scene({ server: location.origin, videoElement, canvasElement, ...options });
   const told = [];
   Object.assign(globalThis, { scene, told });
   scene.connectionState.onConnectionStateUpdated.addListener((data) => told.push(["state", data]));

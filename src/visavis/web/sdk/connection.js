@@ -1,3 +1,4 @@
+import { isPicture } from "./backdrop.js";
 import { credentialOf } from "./credential.js";
 import { VisavisError, asVisavisError } from "./errors.js";
 import { causeOf, isFarewell } from "./farewell.js";
@@ -23,6 +24,7 @@ const FAREWELL_MS = 1500;
  * @property {() => void} onOpen  the line is open; nothing was heard yet
  * @property {(greeting: Greeting) => void} onGreeting
  * @property {(name: import("./connection-state.js").StateName, queuePosition?: number) => void} onState
+ * @property {(picture: import("./visavis.js").Picture) => void} onPicture  what is about to be sent
  * @property {(message: ServerMessage) => void} onMessage  whatever else the server says
  * @property {(error: VisavisError) => void} onFailed  it came to its end, by the server, the network or a wait; once
  */
@@ -64,10 +66,13 @@ export class Connection {
 
   /** @param {string} token  of the session to come back to, or "" */
   async dial(token) {
-    const { server, avatarId, name, model, timeouts } = this.#settings;
+    const { server, avatarId, name, model, size, backdrop, canvas, timeouts } = this.#settings;
     try {
       const license = await credentialOf(this.#settings, this.#over.signal);
-      const query = { license, avatarId, name, model, states: "1", resume: token };
+      // A picture of the page's own is too long for an address: the session sends it.
+      const background = isPicture(backdrop.background) ? "" : backdrop.background;
+      const transparent = canvas ? "1" : "";
+      const query = { license, avatarId, name, model, states: "1", resume: token, size, background, transparent };
       this.#line = new Line(lineAddress(server, query), {
         onOpen: () => this.#handlers.onOpen(),
         onMessage: (message) => this.#take(message),
@@ -145,7 +150,7 @@ export class Connection {
   }
 
   /** @param {Record<string, any>} data */
-  #progress({ state, queuePosition }) {
+  #progress({ state, queuePosition, picture }) {
     const { timeouts } = this.#settings;
     if (this.#settled || this.#farewell || this.#over.signal.aborted) {
       return;
@@ -165,6 +170,9 @@ export class Connection {
           // A server may leave out what takes no time.
           this.#progress({ state: "preparing" });
         }
+        if (picture) {
+          this.#handlers.onPicture(pictureOf(picture));
+        }
         this.#wait.begin("media", timeouts.media, "media_timeout");
         this.#handlers.onState("ConnectingToDigitalPerson");
         break;
@@ -183,4 +191,14 @@ export class Connection {
       this.#handlers.onFailed(error);
     }
   }
+}
+
+/** @param {Record<string, any>} data */
+function pictureOf({ width, height, transparent, backgrounds }) {
+  return Object.freeze({
+    width: Number(width),
+    height: Number(height),
+    transparent: transparent === true,
+    backgrounds: backgrounds === true,
+  });
 }

@@ -14,11 +14,16 @@ const TIMEOUTS = Object.freeze({
 
 const PERSISTENCE = Object.freeze([false, "tab", "browser"]);
 
+/** What is behind the avatar; "": the server's choice. It changes with the page's wishes. @typedef {{background: string}} Backdrop */
+
 /** @typedef {Record<keyof typeof TIMEOUTS, number>} Limits */
 
 /**
  * @typedef {object} Settings  a scene's options, complete and checked
  * @property {HTMLMediaElement} element  where the avatar is seen and heard
+ * @property {HTMLCanvasElement | null} canvas  where it is seen instead, and the page behind it
+ * @property {string} size  "": the server's own
+ * @property {Backdrop} backdrop
  * @property {URL} server
  * @property {() => string | Promise<string>} credential  the license or token, asked for at each dialling
  * @property {string} avatarId
@@ -40,8 +45,16 @@ const PERSISTENCE = Object.freeze([false, "tab", "browser"]);
  */
 export function settle(options) {
   const { videoElement, audioOnly = false, license, token, tokenProvider, sessionPersistence = false } = options;
-  if (!videoElement && !audioOnly) {
+  const { canvasElement, transparent = false, size = "", background = "" } = options;
+  const canvas = transparent && !audioOnly ? (canvasElement ?? null) : null;
+  if (transparent && !audioOnly && !canvas) {
+    throw new TypeError("canvasElement is missing: a transparent avatar needs a <canvas> to be seen in");
+  }
+  if (!videoElement && !audioOnly && !canvas) {
     throw new TypeError("videoElement is missing: the avatar needs a <video> to be seen in, or audioOnly");
+  }
+  if (size && !/^\d+x\d+$/u.test(size)) {
+    throw new TypeError('size must be like "720x720"');
   }
   const credential = tokenProvider ?? license ?? token;
   if (credential === undefined) {
@@ -53,7 +66,10 @@ export function settle(options) {
   const required = { microphone: false, camera: false, ...options.requiredMediaDevices };
   const requested = { microphone: true, camera: false, ...options.requestedMediaDevices };
   return {
-    element: videoElement ?? new Audio(),
+    element: videoElement ?? (canvas ? document.createElement("video") : new Audio()),
+    canvas,
+    size,
+    backdrop: { background },
     server: baseAddress(options.server),
     credential: typeof credential === "function" ? credential : () => credential,
     avatarId: options.avatarId ?? "",

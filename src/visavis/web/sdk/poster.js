@@ -8,8 +8,8 @@ import { credentialOf } from "./credential.js";
  * @param {AbortSignal} signal
  */
 export async function showPoster(settings, signal) {
-  const { element, poster, audioOnly, server, avatarId, name } = settings;
-  if (!poster || audioOnly || !(element instanceof HTMLVideoElement) || element.poster || !(avatarId || name)) {
+  const { element, canvas, poster, audioOnly, server, avatarId, name } = settings;
+  if (!poster || audioOnly || canvas || !(element instanceof HTMLVideoElement) || element.poster || !(avatarId || name)) {
     return;
   }
   try {

@@ -1,4 +1,5 @@
 import { pause } from "./bounded.js";
+import { backdropOf } from "./backdrop.js";
 import { ConnectionState } from "./connection-state.js";
 import { Devices } from "./devices.js";
 import { VisavisError, asVisavisError } from "./errors.js";
@@ -12,6 +13,7 @@ import * as wire from "./wire.js";
 
 /** Failures of kind `noScene` that waiting mends. */
 const WORTH_A_RETRY = new Set(["no_slot", "queue_timeout", "license_limit", "rate_limited"]);
+const EMOTIONS = Object.freeze(["neutral", "happy", "sad", "surprised", "concerned", "stern", "amused"]);
 const RETRIES = Object.freeze({ maxRetries: 0, delayMs: 2000 });
 
 /** @typedef {import("./visavis.js").HistoryItem} HistoryItem */
@@ -134,6 +136,32 @@ export class Scene {
   setVariables(values) {
     Object.assign(this.#variables, values);
     this.#session?.say(wire.setVariables(values));
+  }
+
+  /** @param {string | Blob} background */
+  async setBackground(background) {
+    const given = await backdropOf(background);
+    this.#settings.backdrop.background = given;
+    this.#session?.say(wire.setBackground(given));
+  }
+
+  /**
+   * @param {import("./visavis.js").Emotion} emotion
+   * @param {number} [intensity]
+   */
+  setEmotion(emotion, intensity = 1) {
+    if (!EMOTIONS.includes(emotion)) {
+      throw new TypeError(`an emotion is one of ${EMOTIONS.join(", ")}`);
+    }
+    if (!(intensity >= 0 && intensity <= 1)) {
+      throw new TypeError("an intensity lies between 0 and 1");
+    }
+    this.#standing?.say(wire.setEmotion(emotion, intensity));
+    return this.#standing !== null;
+  }
+
+  get picture() {
+    return this.#session?.picture ?? null;
   }
 
   /** @param {import("./tools.js").Tool} tool */

@@ -1,3 +1,4 @@
+import { isPicture } from "./backdrop.js";
 import { Connection } from "./connection.js";
 import { Dialogue } from "./dialogue.js";
 import { VisavisError } from "./errors.js";
@@ -7,6 +8,7 @@ import { Outbox } from "./outbox.js";
 import { showPoster } from "./poster.js";
 import { Recovery, watchNetwork } from "./recovery.js";
 import { Redial } from "./redial.js";
+import { TransparentCanvas } from "./transparent-canvas.js";
 import * as wire from "./wire.js";
 
 /** Sound waiting in the socket, in bytes, above which new pieces are dropped: a little more than a second. */
@@ -73,6 +75,10 @@ export class Session {
   #outbox = new Outbox();
   #flow;
   #dropped = 0;
+  /** @type {TransparentCanvas | null} */
+  #canvas = null;
+  /** @type {import("./visavis.js").Picture | null} */
+  #picture = null;
 
   /**
    * @param {SessionParts} parts
@@ -82,6 +88,9 @@ export class Session {
     this.#parts = parts;
     this.#handlers = handlers;
     const { settings, muted } = parts;
+    if (settings.canvas && settings.element instanceof HTMLVideoElement) {
+      this.#canvas = new TransparentCanvas(settings.canvas, settings.element);
+    }
     this.#flow = new Flow(handlers.onMedia);
     this.#dialogue = new Dialogue({ onCaption: handlers.onCaption, onActivity: handlers.onActivity });
     this.#media = new Media(
@@ -110,6 +119,11 @@ export class Session {
 
   get playback() {
     return this.#media.playback;
+  }
+
+  /** What the server sends; null before it says so. */
+  get picture() {
+    return this.#picture;
   }
 
   /** Pieces of 20 ms that were not sent, because the network was too slow for them. */
@@ -191,6 +205,7 @@ export class Session {
     this.#redial?.hurry();
     this.#connection?.close(error);
     this.#media.close();
+    this.#canvas?.close();
     this.#dialogue.end();
     const hungUp = error.code === "aborted" && !this.#persistent;
     if (hungUp || error.code === "conversation_ended" || error.code === "no_session_to_resume") {
@@ -207,6 +222,12 @@ export class Session {
       onOpen: () => this.#introduce(),
       onGreeting: (greeting) => this.#greeted(greeting),
       onState: (name, queuePosition) => this.#progress(name, queuePosition),
+      onPicture: (picture) => {
+        this.#picture = picture;
+        if (this.#canvas) {
+          this.#canvas.cut = picture.transparent;
+        }
+      },
       onMessage: (message) => this.#take(message),
       onFailed: (error) => this.#failed(error),
     });
@@ -295,9 +316,12 @@ export class Session {
     }
   }
 
-  /** What a new session is to know from before. */
+  /** What a session is to know from before. */
   #remind() {
     const { settings, variables } = this.#parts;
+    if (isPicture(settings.backdrop.background)) {
+      this.#connection?.send(wire.setBackground(settings.backdrop.background));
+    }
     if (this.#resumed) {
       return;
     }

@@ -115,9 +115,30 @@ export interface HistoryItem {
   content: string;
 }
 
+/** What the server sends of the avatar. */
+export interface Picture {
+  /** Pixels, as it is to be seen. */
+  readonly width: number;
+  readonly height: number;
+  /** The page shines through. */
+  readonly transparent: boolean;
+  /** Whether what lies behind the avatar can be chosen. */
+  readonly backgrounds: boolean;
+}
+
+export type Emotion = "neutral" | "happy" | "sad" | "surprised" | "concerned" | "stern" | "amused";
+
 export interface SceneOptions {
-  /** Where the avatar is seen and heard. May be left out with `audioOnly`. */
+  /** Where the avatar is seen and heard. May be left out with `audioOnly`, and with `transparent`. */
   videoElement?: HTMLVideoElement | null;
+  /** Where a transparent avatar is seen. */
+  canvasElement?: HTMLCanvasElement | null;
+  /** Show the avatar cut out, in `canvasElement`, with the page behind it. */
+  transparent?: boolean;
+  /** Width and height of the picture, such as `"720x720"`; one of those that the server paints. */
+  size?: string;
+  /** What lies behind the avatar: `"own"`, `"blur"`, a colour (`"#2f6f6f"`), or the name of a picture of the server's. */
+  background?: string;
   /** The server's base address, such as `https://avatars.example/`. */
   server: string | URL;
   /** One of the three says who pays: a license key (never in a public page), … */
@@ -244,6 +265,18 @@ export class Scene {
   /** The avatar is silent at once. False when there is no session. */
   interrupt(): boolean;
   setVariables(values: Readonly<Record<string, Variable>>): void;
+  /**
+   * At any time. As the option, or a picture: a JPEG, PNG or WebP file of at most 2 MB and 4 megapixels, or such a one as
+   * a data URL. Rejects with a `TypeError` for what is none.
+   */
+  setBackground(background: string | Blob): Promise<void>;
+  /**
+   * What the avatar's face shows to feel from now on; `intensity` from 0 to 1 (1). False when there is no session. Throws
+   * a `TypeError` for anything else.
+   */
+  setEmotion(emotion: Emotion, intensity?: number): boolean;
+  /** What the server sends; null when there is no session, or it does not say. */
+  readonly picture: Picture | null;
   /** At any time; one of the same name is replaced. */
   addTool(tool: Tool): void;
   removeTool(name: string): void;

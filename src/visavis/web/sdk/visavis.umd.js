@@ -154,6 +154,32 @@ async function pause(milliseconds, signal) {
 }
 return { bounded, pause };
 })();
+const $backdrop = (() => {
+const MOST_BYTES = 2 * 1024 * 1024;
+
+function isPicture(background) {
+  return background.startsWith("data:");
+}
+
+async function backdropOf(background) {
+  if (background === "") {
+    throw new TypeError('a background must be "own", "blur", a colour, a name or a picture');
+  }
+  if (typeof background === "string") {
+    return background;
+  }
+  if (background.size > MOST_BYTES) {
+    throw new TypeError("a background may have 2 MB at most");
+  }
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(new TypeError("the background cannot be read", { cause: reader.error }));
+    reader.readAsDataURL(background);
+  });
+}
+return { isPicture, backdropOf };
+})();
 const $scene_event = (() => {
 class SceneEvent {
   #listeners = new Set();
@@ -613,10 +639,19 @@ const PERSISTENCE = Object.freeze([false, "tab", "browser"]);
 
 
 
+
 function settle(options) {
   const { videoElement, audioOnly = false, license, token, tokenProvider, sessionPersistence = false } = options;
-  if (!videoElement && !audioOnly) {
+  const { canvasElement, transparent = false, size = "", background = "" } = options;
+  const canvas = transparent && !audioOnly ? (canvasElement ?? null) : null;
+  if (transparent && !audioOnly && !canvas) {
+    throw new TypeError("canvasElement is missing: a transparent avatar needs a <canvas> to be seen in");
+  }
+  if (!videoElement && !audioOnly && !canvas) {
     throw new TypeError("videoElement is missing: the avatar needs a <video> to be seen in, or audioOnly");
+  }
+  if (size && !/^\d+x\d+$/u.test(size)) {
+    throw new TypeError('size must be like "720x720"');
   }
   const credential = tokenProvider ?? license ?? token;
   if (credential === undefined) {
@@ -628,7 +663,10 @@ function settle(options) {
   const required = { microphone: false, camera: false, ...options.requiredMediaDevices };
   const requested = { microphone: true, camera: false, ...options.requestedMediaDevices };
   return {
-    element: videoElement ?? new Audio(),
+    element: videoElement ?? (canvas ? document.createElement("video") : new Audio()),
+    canvas,
+    size,
+    backdrop: { background },
     server: baseAddress(options.server),
     credential: typeof credential === "function" ? credential : () => credential,
     avatarId: options.avatarId ?? "",
@@ -843,6 +881,14 @@ function setVariables(values) {
   return { type: "realtime.session.variables", data: { variables: values } };
 }
 
+function setBackground(background) {
+  return { type: "realtime.set_background", data: { background } };
+}
+
+function setEmotion(emotion, intensity) {
+  return { type: "realtime.set_emotion", data: { emotion, intensity } };
+}
+
 function describe({ type, sdp }) {
   return { type: `webrtc.signaling.${type}`, data: { sdp: { type, sdp } } };
 }
@@ -878,7 +924,7 @@ function base64(buffer) {
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-return { parseMessage, appendAudio, message, typed, createResponse, announceTools, toolResult, cancelResponse, keepAlive, setVariables, describe, iceCandidate, toolCall };
+return { parseMessage, appendAudio, message, typed, createResponse, announceTools, toolResult, cancelResponse, keepAlive, setVariables, setBackground, setEmotion, describe, iceCandidate, toolCall };
 })();
 const $line = (() => {
 const { VisavisError } = $errors;
@@ -967,6 +1013,7 @@ class Wait {
 return { Wait };
 })();
 const $connection = (() => {
+const { isPicture } = $backdrop;
 const { credentialOf } = $credential;
 const { VisavisError, asVisavisError } = $errors;
 const { causeOf, isFarewell } = $farewell;
@@ -1004,10 +1051,13 @@ class Connection {
   }
 
   async dial(token) {
-    const { server, avatarId, name, model, timeouts } = this.#settings;
+    const { server, avatarId, name, model, size, backdrop, canvas, timeouts } = this.#settings;
     try {
       const license = await credentialOf(this.#settings, this.#over.signal);
-      const query = { license, avatarId, name, model, states: "1", resume: token };
+      // A picture of the page's own is too long for an address: the session sends it.
+      const background = isPicture(backdrop.background) ? "" : backdrop.background;
+      const transparent = canvas ? "1" : "";
+      const query = { license, avatarId, name, model, states: "1", resume: token, size, background, transparent };
       this.#line = new Line(lineAddress(server, query), {
         onOpen: () => this.#handlers.onOpen(),
         onMessage: (message) => this.#take(message),
@@ -1079,7 +1129,7 @@ class Connection {
     }
   }
 
-  #progress({ state, queuePosition }) {
+  #progress({ state, queuePosition, picture }) {
     const { timeouts } = this.#settings;
     if (this.#settled || this.#farewell || this.#over.signal.aborted) {
       return;
@@ -1099,6 +1149,9 @@ class Connection {
           // A server may leave out what takes no time.
           this.#progress({ state: "preparing" });
         }
+        if (picture) {
+          this.#handlers.onPicture(pictureOf(picture));
+        }
         this.#wait.begin("media", timeouts.media, "media_timeout");
         this.#handlers.onState("ConnectingToDigitalPerson");
         break;
@@ -1115,6 +1168,15 @@ class Connection {
       this.#handlers.onFailed(error);
     }
   }
+}
+
+function pictureOf({ width, height, transparent, backgrounds }) {
+  return Object.freeze({
+    width: Number(width),
+    height: Number(height),
+    transparent: transparent === true,
+    backgrounds: backgrounds === true,
+  });
 }
 return { Connection };
 })();
@@ -1742,8 +1804,8 @@ const { findAvatar } = $avatars;
 const { credentialOf } = $credential;
 
 async function showPoster(settings, signal) {
-  const { element, poster, audioOnly, server, avatarId, name } = settings;
-  if (!poster || audioOnly || !(element instanceof HTMLVideoElement) || element.poster || !(avatarId || name)) {
+  const { element, canvas, poster, audioOnly, server, avatarId, name } = settings;
+  if (!poster || audioOnly || canvas || !(element instanceof HTMLVideoElement) || element.poster || !(avatarId || name)) {
     return;
   }
   try {
@@ -1874,7 +1936,257 @@ class Redial {
 }
 return { Redial };
 })();
+const $transparent_canvas = (() => {
+const NOISE = 8 / 255;
+
+const VERTEX = `
+attribute vec2 corner;
+varying vec2 place;
+
+void main() {
+  place = vec2(0.5 + 0.5 * corner.x, 0.5 - 0.5 * corner.y);
+  gl_Position = vec4(corner, 0.0, 1.0);
+}`;
+
+// Where both halves meet, half a pixel is left out: the colour would take in some of the opacity beside it.
+const FRAGMENT = `
+#ifdef GL_FRAGMENT_PRECISION_HIGH
+precision highp float;
+#else
+precision mediump float;
+#endif
+uniform sampler2D frame;
+uniform bool cut;
+uniform float pixel;
+varying vec2 place;
+
+void main() {
+  if (cut) {
+    vec3 colour = texture2D(frame, vec2(min(0.5 * place.x, 0.5 - 0.5 * pixel), place.y)).rgb;
+    float seen = texture2D(frame, vec2(max(0.5 + 0.5 * place.x, 0.5 + 0.5 * pixel), place.y)).g;
+    float alpha = clamp((seen - ${NOISE.toFixed(5)}) / ${(1 - 2 * NOISE).toFixed(5)}, 0.0, 1.0);
+    gl_FragColor = vec4(min(colour, alpha), alpha);
+  } else {
+    gl_FragColor = vec4(texture2D(frame, place).rgb, 1.0);
+  }
+}`;
+
+class TransparentCanvas {
+  #canvas;
+  #video;
+  #painter;
+  #cut = false;
+  #abort = new AbortController();
+  #request = 0;
+
+  constructor(canvas, video) {
+    this.#canvas = canvas;
+    this.#video = video;
+    this.#painter = GlPainter.open(canvas) ?? new PlainPainter(canvas);
+    const { signal } = this.#abort;
+    canvas.addEventListener(
+      "webglcontextlost",
+      (event) => {
+        // Else the browser would never give it back.
+        event.preventDefault();
+        this.#painter = null;
+      },
+      { signal },
+    );
+    canvas.addEventListener("webglcontextrestored", () => (this.#painter = GlPainter.open(canvas)), { signal });
+    this.#ask();
+  }
+
+  get cut() {
+    return this.#cut;
+  }
+
+  set cut(cut) {
+    this.#cut = cut;
+  }
+
+  close() {
+    this.#abort.abort();
+    if ("requestVideoFrameCallback" in this.#video) {
+      this.#video.cancelVideoFrameCallback(this.#request);
+    } else {
+      cancelAnimationFrame(this.#request);
+    }
+    this.#painter?.close();
+    this.#painter = null;
+  }
+
+  #ask() {
+    const paint = () => {
+      this.#ask();
+      this.#paint();
+    };
+    this.#request =
+      "requestVideoFrameCallback" in this.#video
+        ? this.#video.requestVideoFrameCallback(paint)
+        : requestAnimationFrame(paint);
+  }
+
+  #paint() {
+    const { videoWidth, videoHeight, readyState } = this.#video;
+    if (videoWidth === 0 || readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+      return;
+    }
+    const width = this.#cut ? videoWidth / 2 : videoWidth;
+    if (this.#canvas.width !== width || this.#canvas.height !== videoHeight) {
+      this.#canvas.width = width;
+      this.#canvas.height = videoHeight;
+    }
+    this.#painter?.paint(this.#video, this.#cut);
+  }
+}
+
+class GlPainter {
+  #gl;
+  #program;
+  #buffer;
+  #texture;
+  #cut;
+  #pixel;
+
+  static open(canvas) {
+    const gl = canvas.getContext("webgl", { alpha: true, premultipliedAlpha: true, antialias: false, depth: false });
+    const program = gl && !gl.isContextLost() ? link(gl) : null;
+    return gl && program ? new GlPainter(gl, program) : null;
+  }
+
+  constructor(gl, program) {
+    this.#gl = gl;
+    this.#program = program;
+    this.#buffer = gl.createBuffer();
+    this.#texture = gl.createTexture();
+    this.#cut = gl.getUniformLocation(program, "cut");
+    this.#pixel = gl.getUniformLocation(program, "pixel");
+    gl.useProgram(program);
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.#buffer);
+    gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
+    const corner = gl.getAttribLocation(program, "corner");
+    gl.enableVertexAttribArray(corner);
+    gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
+    gl.bindTexture(gl.TEXTURE_2D, this.#texture);
+    for (const [name, value] of [
+      [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
+      [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
+      [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
+      [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
+    ]) {
+      gl.texParameteri(gl.TEXTURE_2D, name, value);
+    }
+  }
+
+  paint(video, cut) {
+    const gl = this.#gl;
+    gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, video);
+    gl.uniform1i(this.#cut, cut ? 1 : 0);
+    gl.uniform1f(this.#pixel, 1 / video.videoWidth);
+    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+  }
+
+  close() {
+    const gl = this.#gl;
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.deleteTexture(this.#texture);
+    gl.deleteBuffer(this.#buffer);
+    gl.deleteProgram(this.#program);
+  }
+}
+
+class PlainPainter {
+  #context;
+  #scratch;
+
+  constructor(canvas) {
+    this.#context = canvas.getContext("2d");
+    this.#scratch = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  }
+
+  paint(video, cut) {
+    const context = this.#context;
+    const scratch = this.#scratch;
+    if (!cut) {
+      context?.drawImage(video, 0, 0);
+    } else if (context && scratch) {
+      const { videoWidth, videoHeight } = video;
+      if (scratch.canvas.width !== videoWidth || scratch.canvas.height !== videoHeight) {
+        scratch.canvas.width = videoWidth;
+        scratch.canvas.height = videoHeight;
+      }
+      scratch.drawImage(video, 0, 0);
+      const frame = scratch.getImageData(0, 0, videoWidth, videoHeight);
+      context.putImageData(together(frame), 0, 0);
+    }
+  }
+
+  close() {
+    const { width, height } = this.#context?.canvas ?? { width: 0, height: 0 };
+    this.#context?.clearRect(0, 0, width, height);
+    if (this.#scratch) {
+      // Gives its memory back now.
+      this.#scratch.canvas.width = this.#scratch.canvas.height = 0;
+    }
+  }
+}
+
+function together(frame) {
+  const width = frame.width / 2;
+  const result = new ImageData(width, frame.height);
+  const from = frame.data;
+  const to = result.data;
+  for (let y = 0; y < frame.height; y += 1) {
+    let source = 4 * y * frame.width;
+    let target = 4 * y * width;
+    for (let x = 0; x < width; x += 1, source += 4, target += 4) {
+      const alpha = Math.min(1, Math.max(0, (from[source + 4 * width + 1] / 255 - NOISE) / (1 - 2 * NOISE)));
+      if (alpha > 0) {
+        // Clamped to 255 by the array itself.
+        to[target] = from[source] / alpha;
+        to[target + 1] = from[source + 1] / alpha;
+        to[target + 2] = from[source + 2] / alpha;
+        to[target + 3] = 255 * alpha;
+      }
+    }
+  }
+  return result;
+}
+
+function link(gl) {
+  const program = gl.createProgram();
+  if (!program) {
+    return null;
+  }
+  for (const [kind, source] of /** @type {const} */ ([
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ])) {
+    const shader = gl.createShader(kind);
+    if (!shader) {
+      return null;
+    }
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+    // It goes with the program.
+    gl.deleteShader(shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
+    console.warn("visavis: the shader was not taken", gl.getProgramInfoLog(program));
+    gl.deleteProgram(program);
+    return null;
+  }
+  return program;
+}
+return { TransparentCanvas };
+})();
 const $session = (() => {
+const { isPicture } = $backdrop;
 const { Connection } = $connection;
 const { Dialogue } = $dialogue;
 const { VisavisError } = $errors;
@@ -1884,6 +2196,7 @@ const { Outbox } = $outbox;
 const { showPoster } = $poster;
 const { Recovery, watchNetwork } = $recovery;
 const { Redial } = $redial;
+const { TransparentCanvas } = $transparent_canvas;
 const wire = $wire;
 
 const MOST_BACKLOG = 96 * 1024;
@@ -1911,11 +2224,16 @@ class Session {
   #outbox = new Outbox();
   #flow;
   #dropped = 0;
+  #canvas = null;
+  #picture = null;
 
   constructor(parts, handlers) {
     this.#parts = parts;
     this.#handlers = handlers;
     const { settings, muted } = parts;
+    if (settings.canvas && settings.element instanceof HTMLVideoElement) {
+      this.#canvas = new TransparentCanvas(settings.canvas, settings.element);
+    }
     this.#flow = new Flow(handlers.onMedia);
     this.#dialogue = new Dialogue({ onCaption: handlers.onCaption, onActivity: handlers.onActivity });
     this.#media = new Media(
@@ -1944,6 +2262,10 @@ class Session {
 
   get playback() {
     return this.#media.playback;
+  }
+
+  get picture() {
+    return this.#picture;
   }
 
   get droppedPieces() {
@@ -2014,6 +2336,7 @@ class Session {
     this.#redial?.hurry();
     this.#connection?.close(error);
     this.#media.close();
+    this.#canvas?.close();
     this.#dialogue.end();
     const hungUp = error.code === "aborted" && !this.#persistent;
     if (hungUp || error.code === "conversation_ended" || error.code === "no_session_to_resume") {
@@ -2030,6 +2353,12 @@ class Session {
       onOpen: () => this.#introduce(),
       onGreeting: (greeting) => this.#greeted(greeting),
       onState: (name, queuePosition) => this.#progress(name, queuePosition),
+      onPicture: (picture) => {
+        this.#picture = picture;
+        if (this.#canvas) {
+          this.#canvas.cut = picture.transparent;
+        }
+      },
       onMessage: (message) => this.#take(message),
       onFailed: (error) => this.#failed(error),
     });
@@ -2114,6 +2443,9 @@ class Session {
 
   #remind() {
     const { settings, variables } = this.#parts;
+    if (isPicture(settings.backdrop.background)) {
+      this.#connection?.send(wire.setBackground(settings.backdrop.background));
+    }
     if (this.#resumed) {
       return;
     }
@@ -2305,6 +2637,7 @@ return { Transcript };
 })();
 const $scene = (() => {
 const { pause } = $bounded;
+const { backdropOf } = $backdrop;
 const { ConnectionState } = $connection_state;
 const { Devices } = $devices;
 const { VisavisError, asVisavisError } = $errors;
@@ -2317,6 +2650,7 @@ const { Transcript } = $transcript;
 const wire = $wire;
 
 const WORTH_A_RETRY = new Set(["no_slot", "queue_timeout", "license_limit", "rate_limited"]);
+const EMOTIONS = Object.freeze(["neutral", "happy", "sad", "surprised", "concerned", "stern", "amused"]);
 const RETRIES = Object.freeze({ maxRetries: 0, delayMs: 2000 });
 
 
@@ -2413,6 +2747,27 @@ class Scene {
   setVariables(values) {
     Object.assign(this.#variables, values);
     this.#session?.say(wire.setVariables(values));
+  }
+
+  async setBackground(background) {
+    const given = await backdropOf(background);
+    this.#settings.backdrop.background = given;
+    this.#session?.say(wire.setBackground(given));
+  }
+
+  setEmotion(emotion, intensity = 1) {
+    if (!EMOTIONS.includes(emotion)) {
+      throw new TypeError(`an emotion is one of ${EMOTIONS.join(", ")}`);
+    }
+    if (!(intensity >= 0 && intensity <= 1)) {
+      throw new TypeError("an intensity lies between 0 and 1");
+    }
+    this.#standing?.say(wire.setEmotion(emotion, intensity));
+    return this.#standing !== null;
+  }
+
+  get picture() {
+    return this.#session?.picture ?? null;
   }
 
   addTool(tool) {

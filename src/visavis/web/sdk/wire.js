@@ -101,6 +101,19 @@ export function setVariables(values) {
   return { type: "realtime.session.variables", data: { variables: values } };
 }
 
+/** @param {string} background  as the page says it, or a picture as a data URL */
+export function setBackground(background) {
+  return { type: "realtime.set_background", data: { background } };
+}
+
+/**
+ * @param {string} emotion
+ * @param {number} intensity
+ */
+export function setEmotion(emotion, intensity) {
+  return { type: "realtime.set_emotion", data: { emotion, intensity } };
+}
+
 /** @param {RTCSessionDescriptionInit} description  an offer or an answer */
 export function describe({ type, sdp }) {
   return { type: `webrtc.signaling.${type}`, data: { sdp: { type, sdp } } };
