@@ -15,9 +15,10 @@ from visavis.avatar.face import FaceFrame, Tongue
 from visavis.avatar.manifest import Box, Eyes
 from visavis.avatar.package import AvatarPackage, EyePictures, load_package
 from visavis.avatar.puppet.eye_table import STEPS, build_eye_table
+from visavis.avatar.puppet.opencv import zoomed
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.puppet.rig import rig_of
-from visavis.avatar.puppet.warp import BackwardMap, grid_nodes, hat_matrix, read_at_pixels
+from visavis.avatar.puppet.warp import BackwardMap, grid_nodes
 from visavis.avatar.view import View
 from visavis.viseme import Viseme
 
@@ -352,20 +353,19 @@ def test_backward_maps_undo_forward_fields() -> None:
     nodes = grid_nodes(2.0, 2.0, 4.0, 20, 20)
     x, y = nodes[..., 0], nodes[..., 1]
     forward = np.dstack([3 * np.sin(y / 15), 5 * np.cos(x / 20)]).astype(np.float32)
-    backward = BackwardMap(nodes, 4.0)
+    backward = BackwardMap(nodes, 4.0, (0.0, 0.0))
     backward.solve(forward, 12)
-    back = backward.points(0.0, 0.0)
+    back = backward.points()
     there = back + np.dstack([3 * np.sin(back[..., 1] / 15), 5 * np.cos(back[..., 0] / 20)])
     assert np.abs(there - nodes)[3:-3, 3:-3].max() < 0.35
 
 
-def test_reading_a_grid_at_pixels_is_exact_for_planes() -> None:
-    nodes = grid_nodes(2.0, 3.0, 4.0, 10, 12)
-    x = np.linspace(3, 30, 17, dtype=np.float32)
-    y = np.linspace(4, 40, 9, dtype=np.float32)
-    read = read_at_pixels(nodes, hat_matrix((x - 2) / 4, 10), hat_matrix((y - 3) / 4, 12))
-    assert np.allclose(read[..., 0], x[None], atol=1e-4)
-    assert np.allclose(read[..., 1], y[:, None], atol=1e-4)
+def test_a_zoomed_grid_is_exact_for_planes() -> None:
+    x, y = np.meshgrid(np.arange(10, dtype=np.float32), np.arange(12, dtype=np.float32))
+    fine = zoomed(np.dstack([x, y]), 2.667)
+    at = (np.arange(2, 20) + 0.5) / 2.667 - 0.5
+    assert np.allclose(fine[2:20, 2:20, 0], at[None], atol=1e-4)
+    assert np.allclose(fine[2:20, 2:20, 1], at[:, None], atol=1e-4)
 
 
 # The embedded face.

@@ -27,7 +27,7 @@ class Compositor:
     def __init__(self, view: View, place: Placing, opaque: bool) -> None:
         self._view, self._place, self._opaque = view, place, opaque
         side = place.side
-        self._direct = opaque and not view.transparent and view.width == view.height
+        self._direct = not view.transparent and view.width == view.height
         """The square is the frame."""
         self._yuv = np.empty((0 if self._direct else side * 3 // 2, side), np.uint8)
         blended = 0 if opaque else side
@@ -55,22 +55,21 @@ class Compositor:
 
     def finish(self, yuv: Pixels, backdrop: Pixels | None, frame: Pixels) -> None:
         """Fill ``frame`` with the person and the ``backdrop`` (None where nothing of it is seen)."""
+        place = self._place
+        person, person_chroma = planes(yuv)
+        if not self._opaque and backdrop is not None:
+            self._add_behind(person, person_chroma, *in_square(backdrop, place))
         if self._direct:
             return
-        place = self._place
         luma, chroma = planes(frame)
-        inside, inside_chroma = in_square(frame, place)
-        person, person_chroma = planes(yuv)
         if self._view.transparent:
             luma.fill(BLACK)
             chroma.fill(_GREY)
             right = self._view.width + place.left
             self._show_alpha(luma[place.top : place.top + place.side, right : right + place.side])
         elif backdrop is not None:
-            if self._view.width != self._view.height:
-                np.copyto(frame, backdrop)
-            if not self._opaque:
-                self._add_behind(person, person_chroma, *in_square(backdrop, place))
+            np.copyto(frame, backdrop)
+        inside, inside_chroma = in_square(frame, place)
         np.copyto(inside, person)
         np.copyto(inside_chroma, person_chroma)
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import cv2
+
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.eye_table import STEPS
@@ -49,4 +51,6 @@ class Eyes:
             else:
                 shown = table.blink[closing, :, part]
             across = slice(box.left + part.start, box.left + part.stop)
-            self._picture[box.top : box.bottom, across, :3] = shown
+            # The three colours; the alpha stays.
+            target = self._picture[box.top : box.bottom, across]
+            cv2.mixChannels([shown], [target], [0, 0, 1, 1, 2, 2])

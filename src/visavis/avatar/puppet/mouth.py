@@ -8,17 +8,20 @@ import numpy as np
 from visavis.avatar.face import Tongue
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.interior import MouthInterior
-from visavis.avatar.puppet.opencv import Floats, blend, read_at
-from visavis.avatar.puppet.rig import Rig
-from visavis.avatar.puppet.warp import (
-    SETTLE_ROUNDS,
-    BackwardMap,
-    Drive,
-    add_weighted,
-    hat_matrix,
-    numbered,
-    read_at_pixels,
+from visavis.avatar.puppet.opencv import (
+    Floats,
+    below_edges,
+    channel,
+    inverse,
+    plus,
+    read_at,
+    scaled,
+    spread,
+    times,
+    zoomed,
 )
+from visavis.avatar.puppet.rig import Rig
+from visavis.avatar.puppet.warp import SETTLE_ROUNDS, BackwardMap, Drive, Shift, weighted_sum
 
 _FEATHER: Final = 6.0
 """Output pixels over which the rectangle's border is mixed into the picture."""
@@ -39,14 +42,20 @@ class Mouth:
         self._side = side
         self._scale = rig.size / side
         mouth, box = rig.mouth, rig.manifest.mouth.box
-        self._upper = BackwardMap(mouth.nodes, mouth.step)
-        self._lower = BackwardMap(mouth.nodes, mouth.step)
+        rows, columns = mouth.nodes.shape[:2]
+        corner = mouth.skin_left + 0.5, mouth.skin_top + 0.5
+        self._maps = [BackwardMap(mouth.nodes, mouth.step, corner) for _ in range(2)]
         self._pose = np.zeros_like(mouth.nodes)
-        self._field = np.zeros_like(mouth.nodes)
-        self._width = min(side, round(box.width / self._scale))
-        self._height = min(side, round(box.height / self._scale))
-        self._edge = _feather(self._height, self._width)
-        self._nothing = np.zeros((self._height, self._width, 4), np.uint8)
+        self._fields = np.zeros((2, *mouth.nodes.shape), np.float32)
+        # The window's nodes, scaled up to output pixels, begin half a step before the first; the rectangle lies in it.
+        self._zoom = mouth.step / self._scale
+        self._origin = [float(first) - mouth.step / 2 for first in mouth.nodes[0, 0]]
+        left, right = _within(self._zoom, columns, side, (box.left, box.right), self._origin[0], self._scale)
+        top, bottom = _within(self._zoom, rows, side, (box.top, box.bottom), self._origin[1], self._scale)
+        self._part = slice(top, bottom), slice(left, right)
+        self._across = np.arange(right - left, dtype=np.float32)
+        self._down = np.arange(bottom - top, dtype=np.float32)
+        self._edge = spread(_feather(bottom - top, right - left))
         self._interior = MouthInterior(rig)
         self._settled = False
         unit = rig.size / 768
@@ -58,67 +67,83 @@ class Mouth:
         """The mouth was not painted for a frame: do not trust the last one's maps."""
         self._settled = False
 
-    def paint(self, target: Pixels, drive: Drive, jaw: float, tongue: Tongue, share: float) -> None:
-        """Paint over ``target`` (side, side, 4), opaque to the degree of ``share``; ``jaw``: weight of jawOpen."""
-        rig, mouth, scale = self._rig, self._rig.mouth, self._scale
-        shift = drive.terms @ mouth.pose_centre
-        box = rig.manifest.mouth.box
-        left = int(np.clip((box.left + shift[0]) / scale, 0, self._side - self._width))
-        top = int(np.clip((box.top + shift[1]) / scale, 0, self._side - self._height))
-        x = (left + np.arange(self._width, dtype=np.float32) + 0.5) * scale
-        y = (top + np.arange(self._height, dtype=np.float32) + 0.5) * scale
-        columns = hat_matrix((x - mouth.nodes[0, 0, 0] - shift[0]) / mouth.step, mouth.nodes.shape[1])
-        rows = hat_matrix((y - mouth.nodes[0, 0, 1] - shift[1]) / mouth.step, mouth.nodes.shape[0])
+    def paint(
+        self, target: Pixels, alpha: Pixels | None, drive: Drive, jaw: float, tongue: Tongue, share: float
+    ) -> None:
+        """Paint over ``target`` (side, side, 4), opaque to the degree of ``share``; ``jaw``: weight of jawOpen.
 
-        self._pose.fill(0)
-        add_weighted(self._pose, mouth.pose, numbered(drive.terms))
-        rounds = drive.rounds if self._settled else SETTLE_ROUNDS
-        skins: list[Pixels] = []
-        for backward, shapes, skin in (
-            (self._upper, mouth.shapes_upper, mouth.skin_upper),
-            (self._lower, mouth.shapes_lower, mouth.skin_lower),
-        ):
-            np.copyto(self._field, self._pose)
-            add_weighted(self._field, shapes, drive.active)
-            backward.solve(self._field, rounds, shift)
-            source = read_at_pixels(backward.points(mouth.skin_left + 0.5, mouth.skin_top + 0.5), columns, rows)
-            skins.append(read_at(skin, source))
-        self._settled = True
+        ``alpha`` (side, side): how much of the person is seen; None: all.
+        """
+        mouth, scale = self._rig.mouth, self._scale
+        # The pose carries the rectangle, by whole output pixels.
+        carried = np.dot(drive.terms, mouth.pose_centre)
+        left, top = (
+            max(0, min(self._side - part.stop + part.start, round((by + origin) / scale) + part.start))
+            for by, origin, part in zip(carried.tolist(), self._origin, reversed(self._part), strict=True)
+        )
+        upper, lower = self._skins(drive, left, top)
+        x = (left + 0.5 + self._across) * scale
+        y = (top + 0.5 + self._down) * scale
 
-        upper, lower = skins
-        over_upper, over_lower = (skin[..., 3] * np.float32(1 / 255) for skin in skins)
-        contact = np.asarray(cv2.blur(over_upper, (1, self._contact_rows), anchor=(0, self._contact_rows - 1)))
-        touched = 1 - _CONTACT * self._between_corners(x) * contact * contact
-        painted = blend(lower, self._nothing, np.asarray(over_lower * touched, np.float32))
+        over_upper, over_lower = channel(upper, 3), channel(lower, 3)
+        under_upper, under_lower = inverse(over_upper), inverse(over_lower)
+        painted = times(lower, spread(self._untouched(over_upper, x)))
         self._interior.move_tongue(tongue)
-        seen = (1 - over_lower) * (1 - over_upper)
-        if (part := _bounds(seen > 1 / 255)) is not None:
-            inside = self._interior.paint(x[part[1]], y[part[0]], shift, drive.terms, jaw)
-            shade = np.asarray(cv2.blur(over_upper, (1, self._shadow_rows), anchor=(0, self._shadow_rows - 1)))
-            light = np.asarray((1 - _SHADOW * shade[part]) * (1 - over_lower[part]), np.float32)
-            behind = painted[part]
-            cv2.add(behind, blend(inside, self._nothing[part], light), dst=behind)
-        painted = blend(upper, painted, over_upper)
-        region = target[top : top + self._height, left : left + self._width]
-        region[...] = blend(painted, region, self._edge if share == 1 else self._edge * np.float32(share))
+        column, row, columns, rows = cv2.boundingRect(times(under_upper, under_lower))
+        if columns:
+            hole = slice(row, row + rows), slice(column, column + columns)
+            inside = self._interior.paint(x[hole[1]], y[hole[0]], carried, drive.terms, jaw)
+            shade = inverse(scaled(below_edges(over_upper, self._shadow_rows)[hole], _SHADOW))
+            light = times(shade, under_lower[hole])
+            behind = painted[hole]
+            cv2.add(behind, times(inside, spread(light)), behind)
+        painted = plus(upper, times(painted, spread(under_upper)))
+        region = slice(top, top + len(y)), slice(left, left + len(x))
+        if alpha is not None and alpha[region].min() < 255:
+            painted = times(painted, spread(alpha[region]))
+        edge = self._edge if share == 1 else scaled(self._edge, share)
+        below = times(target[region], inverse(edge))
+        cv2.add(times(painted, edge), below, target[region])
 
-    def _between_corners(self, x: Floats) -> Floats:
-        """(len(x),): 1 between the corners of the lips, 0 beside them. The field must be one of this frame."""
+    def _skins(self, drive: Drive, left: int, top: int) -> tuple[Pixels, Pixels]:
+        """The skin above the lips' line and below it, as the rectangle at (``left``, ``top``) shows them."""
+        rows, columns = self._part
+        first = (left - columns.start) * self._scale, (top - rows.start) * self._scale
+        shift = first[0] - self._origin[0], first[1] - self._origin[1]
         mouth = self._rig.mouth
-        left, right = (float(mouth.nodes[node][0] + self._field[node][0]) for node in mouth.corners)
-        inwards = np.clip((x - left) / self._corner, 0, 1) * np.clip((right - x) / self._corner, 0, 1)
-        return np.asarray(inwards, np.float32)
+        weighted_sum(drive.terms, mouth.pose, self._pose)
+        weighted_sum(drive.weights, mouth.shapes, self._fields)
+        rounds = drive.rounds if self._settled else SETTLE_ROUNDS
+        self._settled = True
+        return (
+            self._skin(self._maps[0], self._fields[0], mouth.skin_upper, rounds, shift),
+            self._skin(self._maps[1], self._fields[1], mouth.skin_lower, rounds, shift),
+        )
+
+    def _skin(self, backward: BackwardMap, field: Floats, skin: Pixels, rounds: int, shift: Shift) -> Pixels:
+        cv2.add(field, self._pose, field)
+        backward.solve(field, rounds, shift)
+        return read_at(skin, zoomed(backward.points(), self._zoom)[self._part])
+
+    def _untouched(self, over_upper: Pixels, x: Floats) -> Pixels:
+        """How much light the lower lip keeps beside the upper one; x: canonical columns."""
+        contact = below_edges(over_upper, self._contact_rows)
+        corners = self._rig.mouth.corners
+        left, right = (float(self._rig.mouth.nodes[node][0] + self._fields[1][node][0]) for node in corners)
+        inside = (left, left + self._corner, right - self._corner, right)
+        between = np.empty_like(contact)
+        between[:] = np.interp(x, inside, (0, 255, 255, 0))
+        return inverse(times(times(contact, contact), between, _CONTACT))
 
 
-def _bounds(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> tuple[slice, slice] | None:
-    """The smallest (rows, columns) that hold all of ``mask``; None when it is empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+def _within(zoom: float, nodes: int, side: int, box: tuple[int, int], origin: float, scale: float) -> tuple[int, int]:
+    """First and last of the scaled-up window's pixels that a box's extent (canonical pixels) takes."""
+    whole = min(round(nodes * zoom), side)
+    first = int(np.clip(round((box[0] - origin) / scale), 0, whole - 2))
+    return first, int(np.clip(round((box[1] - origin) / scale), first + 2, whole))
 
 
-def _feather(height: int, width: int) -> Floats:
+def _feather(height: int, width: int) -> Pixels:
     rows = np.minimum(np.arange(height), np.arange(height)[::-1])[:, None]
     columns = np.minimum(np.arange(width), np.arange(width)[::-1])[None]
-    return np.clip(np.minimum(rows, columns) / _FEATHER, 0, 1).astype(np.float32)
+    return (255 * np.clip(np.minimum(rows, columns) / _FEATHER, 0, 1)).astype(np.uint8)

@@ -21,16 +21,56 @@ def read_at(values: Values, points: Floats, out: Values | None = None) -> Values
     return cast("Values", result)
 
 
-def warp(values: Pixels, to_source: NDArray[np.floating], width: int, height: int, border: int) -> Pixels:
-    """(height, width): ``values`` at ``to_source`` (2 × 3) · (x, y, 1); ``border``: OpenCV's constant."""
+def zoomed(values: Values, factor: float) -> Values:
+    """``values``, ``factor`` times as large: pixel i lies at (i + 0.5) / factor - 0.5 of what was given."""
+    result = cv2.resize(values, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    return cast("Values", result)
+
+
+def warp(
+    values: Pixels, to_source: NDArray[np.floating], width: int, height: int, beside: tuple[int, int, int, int]
+) -> Pixels:
+    """(height, width): ``values`` at ``to_source`` (2 × 3) · (x, y, 1); ``beside``: the colour beyond the border."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    result = cv2.warpAffine(values, to_source, (width, height), flags=flags, borderMode=border)
+    result = cv2.warpAffine(
+        values, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=beside
+    )
     return cast("Pixels", result)
 
 
-def blend(first: Pixels, second: Pixels, share: Floats) -> Pixels:
-    """``first`` · share + ``second`` · (1 − share), pixel by pixel."""
-    return cast("Pixels", cv2.blendLinear(first, second, share, 1 - share))
+def channel(layer: Pixels, index: int) -> Pixels:
+    """One of a layer's channels."""
+    return cast("Pixels", cv2.extractChannel(layer, index))
+
+
+def spread(plane: Pixels) -> Pixels:
+    """(rows, columns, 4): a plane four times."""
+    return cast("Pixels", cv2.merge((plane, plane, plane, plane)))
+
+
+def times(first: Pixels, second: Pixels, factor: float = 1.0) -> Pixels:
+    """``first`` · ``second`` · ``factor``, where 255 is one; both of the same shape."""
+    return cast("Pixels", cv2.multiply(first, second, scale=factor / 255))
+
+
+def plus(first: Pixels, second: Pixels) -> Pixels:
+    """``first`` + ``second``, at most 255."""
+    return cast("Pixels", cv2.add(first, second))
+
+
+def scaled(layer: Pixels, factor: float) -> Pixels:
+    """``layer`` · ``factor``, at most 255."""
+    return cast("Pixels", cv2.convertScaleAbs(layer, alpha=factor))
+
+
+def below_edges(plane: Pixels, rows: int) -> Pixels:
+    """At each pixel the mean of its own row and those above it, ``rows`` in all."""
+    return cast("Pixels", cv2.blur(plane, (1, rows), anchor=(0, rows - 1)))
+
+
+def inverse(plane: Pixels) -> Pixels:
+    """255 − ``plane``."""
+    return cast("Pixels", cv2.bitwise_not(plane))
 
 
 def mix(first: Pixels, second: Pixels, share: float) -> Pixels:

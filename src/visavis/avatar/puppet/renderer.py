@@ -9,15 +9,13 @@ from visavis.avatar.puppet.mouth import Mouth
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
-from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, add_weighted, numbered
+from visavis.avatar.puppet.warp import SETTLE_ROUNDS, TRACK_ROUNDS, BackwardMap, Drive, weighted_sum
 from visavis.avatar.puppet.workspace import stage_of
 from visavis.avatar.view import Background, View
 from visavis.blendshape import ARKIT_INDEX
 
 _SQUARE = View()
 _JAW = ARKIT_INDEX["jawOpen"]
-_NOTHING = 0.004
-"""Weights below this are not painted."""
 _PARTING, _PARTED = 0.3, 2.0
 """How far lips part, in pixels of a picture of 768, where the mouth's layers begin to show, and where they show fully.
 
@@ -48,9 +46,9 @@ class PuppetRenderer:
         self._shown: Background | None = None
         self._backdrop: Pixels | None = None
         self._mouth = Mouth(rig, side)
-        self._backward = BackwardMap(rig.nodes, rig.step)
+        self._backward = BackwardMap(rig.nodes, rig.step, (0.5, 0.5))
         self._shading = Shading(rig, side)
-        self._last: Floats | None = None
+        self._last: tuple[Floats, Floats] | None = None
 
     @property
     def width(self) -> int:
@@ -74,27 +72,27 @@ class PuppetRenderer:
         rig = self._rig
         weights = rig.weights(face)
         terms = pose_terms(face)
-        active = [(int(i), float(weights[i])) for i in np.nonzero(np.abs(weights) > _NOTHING)[0]]
-        drive = Drive(active, terms, self._rounds(weights, terms))
+        drive = Drive(weights, terms, self._rounds(weights, terms))
 
         with self._stage.lend() as space:
             square = space.square
             space.eyes.paint(face)
-            space.field.fill(0)
-            add_weighted(space.field, rig.pose, numbered(terms))
-            add_weighted(space.field[rig.face], rig.shapes, active)
-            self._backward.solve(space.field, drive.rounds)
-            self._backward.points(0.5, 0.5, space.source)
-            cv2.resize(space.source, (self._side, self._side), dst=space.map, interpolation=cv2.INTER_LINEAR)
-            square.fill(0)
-            for part in self._stage.spans.within(float(cv2.norm(space.field, cv2.NORM_INF))):
+            weighted_sum(terms, rig.pose, space.field)
+            weighted_sum(weights, rig.shapes, space.face)
+            space.field[rig.face] += space.face
+            self._backward.solve(space.field, drive.rounds, lively=rig.face)
+            source = self._backward.points()
+            cv2.resize(source, (self._side, self._side), dst=space.map, interpolation=cv2.INTER_LINEAR)
+            spans = self._stage.spans.within(cv2.norm(space.field, cv2.NORM_INF))
+            space.clear_beside(spans)
+            for part in spans:
                 read_at(space.picture, space.map[part], square[part])
             space.compositor.keep_alpha(square)
 
             share = self._apart(weights)
             if share > 0:
                 jaw = float(face.arkit[_JAW])
-                self._mouth.paint(square, drive, jaw, face.tongue, share)
+                self._mouth.paint(square, space.compositor.alpha, drive, jaw, face.tongue, share)
             else:
                 self._mouth.forget()
 
@@ -111,14 +109,15 @@ class PuppetRenderer:
 
     def _apart(self, weights: Floats) -> float:
         """How far the mouth is to be painted in layers, 0–1."""
-        moves = np.tensordot(weights, self._rig.mouth.parting, 1)
-        opened = float(moves[:, 1].max())
-        pressed = max(-float(moves[:, 1].min()), float(np.abs(moves[:, 0]).max())) - _OVERLAP
+        across, down = np.dot(weights, self._rig.mouth.parting).reshape(2, -1)
+        left, right, _, _ = cv2.minMaxLoc(across)
+        pressed, opened, _, _ = cv2.minMaxLoc(down)
+        pressed = max(-pressed, right, -left) - _OVERLAP
         return min(1.0, max(0.0, (max(opened, pressed) - _PARTING) / (_PARTED - _PARTING)))
 
     def _rounds(self, weights: Floats, terms: Floats) -> int:
-        last, self._last = self._last, np.concatenate([weights, terms[:6] * 10])
+        last, self._last = self._last, (weights, terms[:6])
         if last is None:
             return SETTLE_ROUNDS
-        change = float(np.abs(self._last - last).sum())
+        change = cv2.norm(weights, last[0], cv2.NORM_L1) + 10 * cv2.norm(self._last[1], last[1], cv2.NORM_L1)
         return SETTLE_ROUNDS if change > _JUMP else TRACK_ROUNDS[change > _MUCH]

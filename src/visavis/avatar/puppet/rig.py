@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -34,13 +34,13 @@ class MouthRig:
 
     nodes: Floats
     step: float
-    shapes_upper: Floats
-    shapes_lower: Floats
+    shapes: Floats
+    """(K, 2, rows, columns, 2): the fields above the lips' line and below it."""
     pose: Floats
     skin_upper: Pixels
-    """BGRA of the window; alpha 255 above the lips' line."""
+    """BGRA of the window, premultiplied; alpha 255 above the lips' line."""
     skin_lower: Pixels
-    """BGRA of the window; alpha 255 from just above the lips' line (it slides behind the upper lip) down."""
+    """The same; alpha 255 from just above the lips' line (it slides behind the upper lip) down."""
     skin_left: int
     skin_top: int
     centre: Floats
@@ -50,10 +50,10 @@ class MouthRig:
     pose_centre: Floats
     """(POSE_ROWS, 2): displacement of the centre."""
     pose_gradient: Floats
-    """(POSE_ROWS, 2, 2): its change per pixel along x and y."""
+    """(POSE_ROWS, 4): its change per pixel: of x along x and y, of y along x and y."""
     parting: Floats
-    """(K, points, 2): how far each shape at weight 1 moves the lower lip from the upper one along their line, as
-    (across, down) in pixels of a picture of 768."""
+    """(K, 2 * points): how far each shape at weight 1 moves the lower lip from the upper one along their line, as
+    across at all points, then down, in pixels of a picture of 768."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,7 @@ class Rig:
     manifest: Manifest
     eyes: EyeTable | None
     interior: InteriorPictures | None
+    """``back`` is opaque."""
     size: int
     step: float
     columns: NDArray[np.intp]
@@ -131,7 +132,7 @@ def _build(package: AvatarPackage) -> Rig:
     return Rig(
         manifest=manifest,
         eyes=eyes,
-        interior=package.interior,
+        interior=_on_cavity(package),
         size=size,
         step=step,
         columns=np.array([ARKIT_INDEX[name] for name in manifest.shapes], np.intp),
@@ -171,6 +172,16 @@ def _pose_fields(package: AvatarPackage, nodes: Floats, depth: Floats, head: Flo
     out[POSE_ROWS - 1, ..., 0] = 0
     out[POSE_ROWS - 1, ..., 1] = -_BREATH * turn.unit * breath
     return out
+
+
+def _on_cavity(package: AvatarPackage) -> InteriorPictures | None:
+    """The layers, the hindmost laid over the colour of the dark behind it."""
+    place, layers = package.manifest.mouth.interior, package.interior
+    if place is None or layers is None:
+        return None
+    dark = np.array([*reversed(place.cavity), 255], np.float32)
+    back = layers.back + dark * (1 - layers.back[..., 3:] / np.float32(255))
+    return replace(layers, back=np.asarray(np.clip(back + 0.5, 0, 255), np.uint8))
 
 
 def _moved_part(main: Floats) -> tuple[slice, slice]:
@@ -221,8 +232,7 @@ def _mouth(package: AvatarPackage, depth: Floats, head: Floats, breath: Floats) 
     return MouthRig(
         nodes=nodes,
         step=window.step,
-        shapes_upper=upper,
-        shapes_lower=lower,
+        shapes=np.stack([upper, lower], 1),
         pose=pose,
         skin_upper=skin_upper,
         skin_lower=skin_lower,
@@ -231,8 +241,8 @@ def _mouth(package: AvatarPackage, depth: Floats, head: Floats, breath: Floats) 
         centre=centre,
         corners=(_nearest(window, slit[0]), _nearest(window, slit[-1])),
         pose_centre=np.ascontiguousarray(pose[:, row, column]),
-        pose_gradient=np.ascontiguousarray(np.stack([along_x, along_y], -1)),
-        parting=np.ascontiguousarray(parting),
+        pose_gradient=np.stack([along_x, along_y], -1).reshape(POSE_ROWS, 4),
+        parting=np.ascontiguousarray(parting.transpose(0, 2, 1)).reshape(len(parting), -1),
     )
 
 
@@ -285,4 +295,5 @@ def _smooth(t: Floats) -> Floats:
 
 
 def _layer(colour: NDArray[np.floating], alpha: NDArray[np.floating]) -> Pixels:
-    return np.ascontiguousarray(np.dstack([colour, alpha * 255]) + 0.5).clip(0, 255).astype(np.uint8)
+    premultiplied = np.dstack([colour * alpha[..., None], alpha * 255])
+    return np.ascontiguousarray(premultiplied + 0.5).clip(0, 255).astype(np.uint8)

@@ -6,9 +6,9 @@ import numpy as np
 from visavis.avatar.package import Pixels
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import Rig
-from visavis.avatar.puppet.warp import add_weighted
+from visavis.avatar.puppet.warp import weighted_sum
 
-_NOTHING = 0.02
+_NOTHING = 0.004
 """Weights below this change no light."""
 _ONE = 128.0
 """The gain 1 in the eight-bit map that is multiplied into the picture."""
@@ -24,7 +24,8 @@ class Shading:
         per_node = side / len(rig.nodes)
         self._top, self._bottom = round(self._nodes[0].start * per_node), round(self._nodes[0].stop * per_node)
         self._left, self._right = round(self._nodes[1].start * per_node), round(self._nodes[1].stop * per_node)
-        self._first = np.array([columns.start, rows.start], np.float32)
+        self._first = np.empty_like(rig.nodes[self._nodes])
+        self._first[:] = columns.start, rows.start
         self._sum = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.float32)
         self._at = np.empty_like(rig.nodes[self._nodes])
 
@@ -34,12 +35,10 @@ class Shading:
         if rig.gain is None or rig.gain_weights is None:
             return
         strengths = rig.gain_weights @ weights
-        active = [(int(i), float(strengths[i])) for i in np.nonzero(np.abs(strengths) > _NOTHING)[0]]
-        if not active:
+        if float(np.abs(strengths).max()) < _NOTHING:
             return
-        self._sum.fill(0)
-        add_weighted(self._sum, rig.gain, active)
-        np.subtract(backward[self._nodes], self._first, out=self._at)
+        weighted_sum(strengths, rig.gain, self._sum)
+        cv2.subtract(backward[self._nodes], self._first, self._at)
         moved = read_at(self._sum, self._at)
         coarse = np.asarray(cv2.convertScaleAbs(moved, alpha=_ONE, beta=_ONE), np.uint8)
         size = (self._right - self._left, self._bottom - self._top)

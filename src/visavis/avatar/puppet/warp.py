@@ -4,7 +4,6 @@ A field says where each canonical point goes ("forward"). Painting needs where e
 ("backward"): B(q) = q − F(B(q)), found by fixed-point rounds on the grid, warm from the frame before.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -17,16 +16,22 @@ SETTLE_ROUNDS = 8
 TRACK_ROUNDS = (2, 4)
 """Rounds from one frame to the next while the face moves little, and while it moves much."""
 
+_FEW = 0.35
+"""Share of fields beyond which all are summed at once; it costs what this share of them cost one by one."""
 
-def add_weighted(out: Floats, fields: Floats, weights: Iterable[tuple[int, float]]) -> None:
-    """``out`` += Σ weight · fields[index]."""
-    for index, weight in weights:
-        cv2.scaleAdd(fields[index], weight, out, dst=out)
+Shift = tuple[float, float]
+"""(x, y), canonical pixels."""
 
 
-def numbered(weights: Floats) -> list[tuple[int, float]]:
-    """(index, weight) of all weights that are not zero."""
-    return [(int(index), float(weights[index])) for index in np.flatnonzero(weights)]
+def weighted_sum(weights: Floats, fields: Floats, out: Floats) -> None:
+    """``out`` = Σ weights[k] · fields[k]; all contiguous."""
+    active = np.flatnonzero(weights).tolist()
+    if len(active) > _FEW * len(weights):
+        np.dot(weights, fields.reshape(len(weights), -1), out=out.reshape(-1))
+        return
+    out.fill(0)
+    for index in active:
+        cv2.scaleAdd(fields[index], float(weights[index]), out, dst=out)
 
 
 def grid_nodes(left: float, top: float, step: float, columns: int, rows: int) -> Floats:
@@ -38,61 +43,66 @@ def grid_nodes(left: float, top: float, step: float, columns: int, rows: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What moves the fields in one frame: ``active`` (shape, weight) pairs, the pose's terms, and rounds to solve."""
+    """What moves the fields in one frame: the shapes' ``weights``, the pose's ``terms``, and rounds to solve."""
 
-    active: list[tuple[int, float]]
+    weights: Floats
     terms: Floats
     rounds: int
 
 
 class BackwardMap:
-    """The backward map of one grid, kept from frame to frame. Inside it counts in nodes: no conversion per round."""
+    """The backward map of one grid, kept from frame to frame. Inside it counts in nodes: no conversion per round.
 
-    def __init__(self, nodes: Floats, step: float) -> None:
+    ``corner``: the canonical point that ``points`` counts from.
+    """
+
+    def __init__(self, nodes: Floats, step: float, corner: tuple[float, float]) -> None:
         rows, columns = nodes.shape[:2]
-        self._origin = nodes[0, 0].copy()
-        self._step = np.float32(step)
+        self._step = float(step)
         self._places = grid_nodes(0, 0, 1, columns, rows)
-        self._targets = self._places
-        self._shift = np.zeros(2, np.float32)
+        self._targets = self._places.copy()
+        self._shift = (0.0, 0.0)
         self._forward = np.empty_like(nodes)
         self._moved = np.empty_like(nodes)
+        # Whole grids: numpy is ten times slower at adding a pair to each point of one.
+        self._origin = np.ascontiguousarray(np.broadcast_to(nodes[0, 0] - np.array(corner, np.float32), nodes.shape))
+        self._points = np.empty_like(nodes)
         self.values = self._places.copy()
         """(rows, columns, 2): where the point painted at each node (plus the shift) comes from, in nodes."""
 
-    def solve(self, forward: Floats, rounds: int, shift: Floats | None = None) -> None:
-        """Find the map for ``forward`` (canonical pixels at the nodes), for nodes moved by ``shift`` pixels."""
+    def solve(
+        self,
+        forward: Floats,
+        rounds: int,
+        shift: Shift | None = None,
+        lively: tuple[slice, slice] | None = None,
+    ) -> None:
+        """Find the map for ``forward`` (canonical pixels at the nodes), for nodes moved by ``shift`` pixels.
+
+        Where only the ``lively`` (rows, columns) move fast, the others are content with the fewest rounds.
+        """
         if shift is not None:
-            in_nodes = shift / self._step
-            self._targets = self._places + in_nodes
-            self.values += in_nodes - self._shift
-            self._shift = in_nodes
-        np.multiply(forward, 1 / self._step, out=self._forward)
-        for _ in range(rounds):
+            before, self._shift = self._shift, (shift[0] / self._step, shift[1] / self._step)
+            for axis in (0, 1):
+                np.add(self._places[..., axis], self._shift[axis], out=self._targets[..., axis])
+                self.values[..., axis] += self._shift[axis] - before[axis]
+        np.multiply(forward, np.float32(1 / self._step), out=self._forward)
+        calm = rounds if lively is None or rounds >= SETTLE_ROUNDS else TRACK_ROUNDS[0]
+        for _ in range(calm):
             read_at(self._forward, self.values, self._moved)
             np.subtract(self._targets, self._moved, out=self.values)
+        for _ in range(rounds - calm):
+            values, moved = self.values[lively], self._moved[lively]
+            read_at(self._forward, values, moved)
+            np.subtract(self._targets[lively], moved, out=values)
 
-    def points(self, left: float, top: float, out: Floats | None = None) -> Floats:
-        """The map in canonical pixels from (``left``, ``top``)."""
-        points = np.empty_like(self.values) if out is None else out
-        np.multiply(self.values, self._step, out=points)
-        np.add(points, self._origin - np.array([left, top], np.float32), out=points)
-        return points
+    def points(self) -> Floats:
+        """The map in canonical pixels from the corner; to be used before the next call."""
+        cv2.scaleAdd(self.values, self._step, self._origin, self._points)
+        return self._points
 
 
 def hat_matrix(positions: Floats, nodes: int) -> Floats:
     """(len(positions), nodes): linear interpolation at positions given in nodes, the ends held."""
     held = np.clip(positions, 0, nodes - 1)
     return np.maximum(0.0, 1.0 - np.abs(held[:, None] - np.arange(nodes, dtype=np.float32))).astype(np.float32)
-
-
-def read_at_pixels(values: Floats, columns: Floats, rows: Floats) -> Floats:
-    """A grid's two-channel ``values`` at the pixels of a rectangle, exactly (OpenCV's warps round to 1/32 node).
-
-    ``columns`` and ``rows``: hat matrices of the rectangle's pixels. Returns (pixel rows, pixel columns, 2).
-    """
-    out = np.empty((len(rows), len(columns), 2), np.float32)
-    across = columns.T
-    for channel in (0, 1):
-        out[..., channel] = rows @ values[..., channel] @ across
-    return out

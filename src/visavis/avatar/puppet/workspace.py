@@ -15,7 +15,7 @@ from visavis.avatar.puppet.cutout import premultiplied, side_fade
 from visavis.avatar.puppet.eyes import Eyes
 from visavis.avatar.puppet.placing import Placing, placing
 from visavis.avatar.puppet.rig import Rig, rig_of
-from visavis.avatar.puppet.spans import Spans
+from visavis.avatar.puppet.spans import PersonSpans, Spans
 from visavis.avatar.view import View
 
 
@@ -30,10 +30,17 @@ class Workspace:
         """BGRA, with the eyes that ``eyes`` painted last."""
         self.eyes = Eyes(rig, self.picture)
         self.field = np.empty_like(rig.nodes)
-        self.source = np.empty_like(rig.nodes)
+        self.face = np.empty(rig.shapes.shape[1:], np.float32)
         self.map = np.empty((place.side, place.side, 2), np.float32)
         self.square = np.empty((place.side, place.side, 4), np.uint8)
+        self._beside: Spans | None = None
         self.compositor = Compositor(view, place, opaque=not rig.cut_out)
+
+    def clear_beside(self, spans: Spans) -> None:
+        """Make the square clear wherever ``spans`` are not, for all of them to be painted."""
+        if spans is not self._beside:
+            self.square.fill(0)
+            self._beside = spans
 
 
 class Stage:
@@ -47,7 +54,7 @@ class Stage:
         if rig.cut_out and view.width > view.height:
             # The frame goes on where the picture ends.
             self._picture = premultiplied(rig.picture, side_fade(rig.size))
-        self.spans = Spans(np.ascontiguousarray(self._picture[..., 3]), rig.manifest.grid, self.place.side)
+        self.spans = PersonSpans(np.ascontiguousarray(self._picture[..., 3]), rig.manifest.grid, self.place.side)
         self.backdrops = None
         if not view.transparent and (rig.cut_out or view.width != view.height):
             self.backdrops = Backdrops(package, view)
