@@ -65,13 +65,14 @@ class MeshObject:
 
 
 class Strands:
-    """Hair curves: points (n, k, 3), radius in dm at the root; strands thin out towards the tip."""
+    """Hair curves: points (n, k, 3), greatest radius in dm; they are thinner at the root and the tip."""
 
     def __init__(self, name: str, points: Points, radius: float, material: Material, *, tip: float = 0.25) -> None:
         count, steps = points.shape[:2]
         curves = bpy.data.hair_curves.new(name)
         curves.add_curves([steps] * count)
-        thickness = np.linspace(1, tip, steps) * radius
+        along = np.linspace(0, 1, steps)
+        thickness = (0.55 + 0.45 * np.clip(along / 0.15, 0, 1)) * (1 + (tip - 1) * along) * radius
         attribute = curves.attributes.get("radius") or curves.attributes.new("radius", "FLOAT", "POINT")
         attribute.data.foreach_set("value", np.tile(thickness, count).astype(np.float32))
         curves.materials.append(material)

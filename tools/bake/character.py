@@ -11,13 +11,14 @@ import numpy as np
 
 from bake.basemesh import Face, Points, add_target, load_base_mesh
 from bake.blender import Material, MeshObject, Nodes, Strands, plain_material
-from bake.clothes import dress_jumper
+from bake.clothes import dress
 from bake.eyes import Eye, clear_material, iris_material
-from bake.facial_hair import beard_strands, brow_strands, lash_strands
+from bake.facial_hair import beard_strands, brow_strands, lash_strands, lid_margins
 from bake.hairline import hairline_of
 from bake.hairstyles import Head, grow
 from bake.identity import Identity
 from bake.landmarks import find_landmarks
+from bake.paint import blender_picture, face_map, paint_marks
 from bake.scene import Studio, portrait_camera
 from bake.skin import skin_masks, skin_material
 from bake.surface import Bound, Surface
@@ -50,7 +51,7 @@ class Character:
         self._build_mouth()
         self._build_hair()
         self._build_facial_hair()
-        for garment in dress_jumper(self.mesh, self.rest, self.marks, identity.cloth):
+        for garment in dress(self.mesh, self.rest, self.marks, identity):
             self.parts["clothes"].append(garment.object)
         self.pose({})
 
@@ -112,6 +113,22 @@ class Character:
             and max(abs(vertices[index][0]) for index in face) < widest
         ]
 
+    def _without_ears(self) -> Points:
+        """The resting vertices with the ears pressed flat, for hair to lie on."""
+        vertices = self.rest.copy()
+        beside = np.abs(vertices[:, 1] - self.marks.ear[1]) < 0.45
+        limit = self.marks.ear[0] - 0.12
+        vertices[beside, 0] = np.clip(vertices[beside, 0], -limit, limit)
+        return vertices
+
+    def _lid_faces(self) -> list[Face]:
+        centres = {face: self.rest[list(face)].mean(0) for face in self._faces(self.marks.eye[1] - 0.45, front=0.65)}
+        return [
+            face
+            for face, centre in centres.items()
+            if abs(centre[1] - self.marks.eye[1]) < 0.4 and 0.05 < np.abs(self.rest[list(face), 0]).mean() < 0.75
+        ]
+
     def _build_body(self) -> None:
         masks = skin_masks(self.mesh, self._relaxed, self.marks, self._line)
         self.masks = masks
@@ -121,7 +138,16 @@ class Character:
             if group == "body" and min(self.rest[index][1] for index in face) > 3.6:
                 kept.append(face)
                 corners.append(uv)
-        material = skin_material(self.identity)
+        lids = lid_margins(self.rest, self._lid_faces(), self.marks)
+        marks = paint_marks(
+            face_map(self.mesh, self.rest, self.marks),
+            self.marks,
+            lids,
+            self.identity.brow,
+            self.identity.skin.wrinkles,
+        )
+        pictures = [blender_picture(f"marks {number}", values) for number, values in enumerate(marks)]
+        material = skin_material(self.identity, pictures)
         self._body = MeshObject(
             "body", self.rest, kept, material, subdivisions=2, uv=(self.mesh.uv, corners), attributes=masks
         )
@@ -159,7 +185,7 @@ class Character:
 
     def _build_hair(self) -> None:
         hair = self.identity.hair
-        skull = Surface(self.rest, self._faces(self.marks.neck[1] - 1.0, widest=1.9))
+        skull = Surface(self._without_ears(), self._faces(self.marks.neck[1] - 1.0, widest=1.9))
         self.hair_strands = grow(Head(skull, self._line, self.marks), hair)
         material = hair_material("hair", hair.melanin, hair.redness, hair.grey)
         self.parts["hair"].append(Strands("hair", self.hair_strands, HAIR_RADIUS, material).object)
@@ -168,18 +194,12 @@ class Character:
         identity, hair = self.identity, self.identity.hair
         face = self._faces(self.marks.chin[1] - 0.3, front=self.marks.ear[2])
         front = [quad for quad in face if np.mean([self.rest[index][2] for index in quad]) > self.marks.eye[2] - 0.45]
-        brow_hair = hair_material("brow", min(0.92, hair.melanin), 0.6 * hair.redness, 0.6 * hair.grey, 0.5)
+        brow_hair = hair_material("brow", min(0.9, 0.92 * hair.melanin), 0.6 * hair.redness, 0.6 * hair.grey, 0.5)
         lash_hair = plain_material("lash", (0.014, 0.009, 0.007), 0.5)
         self._riding: list[tuple[Strands, Bound]] = []
         brows, bound = brow_strands(self.rest, front, self.marks, identity.brow)
         self._ride("brows", Strands("brows", brows, BROW_RADIUS, brow_hair), bound)
-        lids = [
-            quad
-            for quad in front
-            if abs(np.mean([self.rest[index][1] for index in quad]) - self.marks.eye[1]) < 0.4
-            and 0.05 < np.mean([abs(self.rest[index][0]) for index in quad]) < 0.75
-        ]
-        lashes, bound = lash_strands(self.rest, lids, self.marks, identity.lash_length)
+        lashes, bound = lash_strands(self.rest, self._lid_faces(), self.marks, identity.lash_length)
         self._ride("lashes", Strands("lashes", lashes, LASH_RADIUS, lash_hair, tip=0.1), bound)
         if identity.beard is not None:
             beard, bound = beard_strands(self.rest, face, self.marks, identity.beard)
@@ -200,8 +220,10 @@ def hair_material(name: str, melanin: float, redness: float, grey: float, roughn
         if key in shader.inputs:
             shader.inputs[key].default_value = value
     strand = nodes.add("ShaderNodeHairInfo").outputs["Random"]
-    pale = nodes.ramp(strand, 1.0 - grey + 0.12, 1.0 - grey - 0.12) if grey else 1.0
-    nodes.set(shader, "Melanin", nodes.math("ADD", nodes.math("MULTIPLY", pale, melanin - 0.08 * grey), 0.08 * grey))
+    dark = nodes.ramp(strand, 1.0 - grey + 0.12, 1.0 - grey - 0.12) if grey else 1.0
+    nodes.set(shader, "Melanin", nodes.math("MULTIPLY", dark, melanin))
+    if grey:
+        shader.inputs["Tint"].default_value = (0.58, 0.60, 0.63, 1)
     output = nodes.add("ShaderNodeOutputMaterial")
     nodes.set(output, "Surface", shader.outputs[0])
     return nodes.material

@@ -1,120 +1,128 @@
-"""Garments cut from the base mesh's tights helper: a knitted jumper, shirt, blazer and cardigan."""
+"""What people wear: jumper, open shirt, blazer over a top, cardigan over a shirt."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
-from bake.basemesh import BaseMesh, Face, Points
-from bake.blender import Material, MeshObject, Nodes
-from bake.identity import Colour
+from bake.basemesh import BaseMesh, Points
+from bake.blender import Material, MeshObject, plain_material
+from bake.fabrics import cotton, knit, suiting
+from bake.identity import Identity
 from bake.landmarks import Landmarks
-from bake.surface import unit
+from bake.surface import Surface
+from bake.tailoring import (
+    Line,
+    Piece,
+    around_neck,
+    body_piece,
+    button,
+    on_front,
+    rolled_band,
+    strip,
+    turned_collar,
+)
 
 
-def knit_material(colour: Colour) -> Material:
-    """Ribbed wool with fuzz."""
-    nodes = Nodes("knit")
-    shader = nodes.principled
-    mapping = nodes.add("ShaderNodeMapping", {"Scale": (1, 1, 0.3)})
-    nodes.set(mapping, "Vector", nodes.position())
-    ribs = nodes.add("ShaderNodeTexWave", {"Scale": 12.0, "Distortion": 0.8, "Detail": 3.0}, bands_direction="X")
-    nodes.set(ribs, "Vector", mapping.outputs[0])
-    fuzz = nodes.noise(55)
-    relief = nodes.math("ADD", nodes.math("MULTIPLY", ribs.outputs["Fac"], 0.6), nodes.math("MULTIPLY", fuzz, 0.8))
-    nodes.set(shader, "Normal", nodes.bump(relief, 0.55, 0.02))
-    nodes.set(shader, "Base Color", nodes.mix(fuzz, tuple(0.7 * c for c in colour), tuple(1.3 * c for c in colour)))
-    shader.inputs["Roughness"].default_value = 0.85
-    shader.inputs["Sheen Weight"].default_value = 0.5
-    shader.inputs["Sheen Roughness"].default_value = 0.4
-    return nodes.material
+def dress(mesh: BaseMesh, vertices: Points, marks: Landmarks, person: Identity) -> list[MeshObject]:
+    """The garments of a person as objects."""
+    tailor = Tailor(mesh, vertices, marks)
+    garments = {"jumper": tailor.jumper, "shirt": tailor.shirt, "blazer": tailor.blazer, "cardigan": tailor.cardigan}
+    garments[person.garment](person)
+    return tailor.made
 
 
-class Neckline:
-    """Height of a round neck opening over the body, dm."""
+class Tailor:
+    """Makes garments for one body; `made` collects the objects."""
 
-    def __init__(self, marks: Landmarks, drop: float = 0.0) -> None:
-        self._neck = marks.neck
-        self._drop = drop
+    def __init__(self, mesh: BaseMesh, vertices: Points, marks: Landmarks) -> None:
+        self._mesh, self._vertices, self._neck = mesh, vertices, marks.neck
+        self.made: list[MeshObject] = []
 
-    def height(self, points: Points) -> Points:
-        x, z = np.abs(points[:, 0]), points[:, 2] - self._neck[2]
-        slope = -0.18 * np.clip((z - 0.1) / 0.7, -1, 1) - 0.10 * np.clip(z - 0.5, 0, 1)
-        return self._neck[1] - 0.02 - self._drop * np.clip(z / 0.4, 0, 1) + slope + 0.10 * np.clip(x - 0.55, 0, 1)
+    def jumper(self, person: Identity) -> None:
+        wool = knit(person.cloth)
+        ring, _ = self._body("jumper", self._round(0.10), 0.02, wool, 0.05)
+        self._add("jumper edge", rolled_band(ring, 0.035, 0.055), wool, subdivisions=1)
 
+    def shirt(self, person: Identity) -> None:
+        fabric = cotton(person.cloth)
+        ring, surface = self._buttoned(fabric)
+        collar = turned_collar(ring, surface, gap=0.16, stand=0.17, fall=0.28, point=0.24, spread=0.8)
+        self._add("shirt collar", collar, fabric, thickness=0.018, subdivisions=1)
 
-def _open_edges(faces: list[Face]) -> list[tuple[int, int]]:
-    seen: Counter[frozenset[int]] = Counter()
-    for face in faces:
-        for first, second in zip(face, face[1:] + face[:1], strict=True):
-            seen[frozenset((first, second))] += 1
-    return [tuple(sorted(edge)) for edge, count in seen.items() if count == 1 and len(edge) == 2]
+    def _buttoned(self, fabric: Material) -> tuple[Points, Surface]:
+        """A shirt without its collar; its neck ring and surface."""
+        ring, surface = self._body("shirt", self._round(0.06, dip=0.10), 0.03, fabric, 0.015)
+        top = self._neck[1] - 0.30
+        placket = strip(surface, np.array([[0.0, top], [0.0, 3.9]]), -0.07, 0.07, 0.012)
+        self._add("placket", placket, fabric, thickness=0.012)
+        pearl = plain_material("button", (0.75, 0.74, 0.70), 0.25)
+        for y in np.arange(top - 0.10, 4.0, -0.50):
+            centre = on_front(surface, np.array([0.0]), np.array([y]), 0.032)[0]
+            self._add("button", button(centre, 0.032), pearl)
+        return ring, surface
 
+    def cardigan(self, person: Identity) -> None:
+        fabric, wool = cotton(person.second_cloth), knit(person.cloth)
+        ring, _ = self._buttoned(fabric)
+        x, y = 0.46, self._neck[1] - 0.02
+        _, surface = self._body("cardigan", self._vee(x, 1.25), 0.085, wool, 0.05)
+        for side in (1, -1):
+            line = np.array([[side * (x + 0.02), y], [side * 0.30, y - 0.55], [side * 0.04, y - 1.25]])
+            self._add("band", strip(surface, line, -0.06, 0.06, 0.04), wool, thickness=0.03, subdivisions=1)
+        collar = turned_collar(ring, surface, gap=0.13, stand=0.17, fall=0.30, point=0.20, spread=0.5, above=0.085)
+        self._add("shirt collar", collar, fabric, thickness=0.018, subdivisions=1)
 
-def _loop(edges: list[tuple[int, int]]) -> list[int]:
-    """The vertices of a closed chain of edges, in order."""
-    beside: dict[int, list[int]] = {}
-    for first, second in edges:
-        beside.setdefault(first, []).append(second)
-        beside.setdefault(second, []).append(first)
-    loop = [edges[0][0]]
-    previous = -1
-    while len(loop) <= len(beside):
-        following = [vertex for vertex in beside[loop[-1]] if vertex != previous]
-        if not following or following[0] == loop[0]:
-            break
-        previous = loop[-1]
-        loop.append(following[0])
-    return loop
+    def blazer(self, person: Identity) -> None:
+        top = cotton(person.second_cloth)
+        ring, _ = self._body("top", self._round(0.16, dip=0.12), 0.02, top, 0.012)
+        self._add("top edge", rolled_band(ring, 0.012, 0.016), top)
+        wool = suiting(person.cloth)
+        x, y = 0.52, self._neck[1] - 0.02
+        ring, surface = self._body("blazer", self._vee(x, 1.45), 0.075, wool, 0.03)
+        for side in (1, -1):
+            line = np.array([[side * x, y], [side * 0.40, y - 0.45], [side * 0.24, y - 0.95], [side * 0.04, y - 1.45]])
+            wide = np.array([0.10, 0.16, 0.22, 0.40, 0.36, 0.28, 0.20])
+            inner, outer = -side * 0.03, side * wide
+            self._add("lapel", strip(surface, line, inner, outer, 0.045), wool, thickness=0.025, subdivisions=1)
+        collar_ring = around_neck(ring)
+        collar = turned_collar(collar_ring, surface, gap=0.95, stand=0.10, fall=0.26, point=0.04)
+        self._add("blazer collar", collar, wool, thickness=0.025, subdivisions=1)
 
+    def _round(self, low: float, dip: float = 0.0) -> Line:
+        """A round neckline `low` dm under the neck's joint, `dip` dm deeper in front."""
+        neck = self._neck
 
-def dress_jumper(mesh: BaseMesh, vertices: Points, marks: Landmarks, colour: Colour) -> list[MeshObject]:
-    """A jumper with a rolled collar."""
-    line = Neckline(marks)
-    below = vertices[:, 1] - line.height(vertices)
-    faces = [
-        face
-        for face in mesh.faces_of("helper-tights")
-        if min(vertices[index][1] for index in face) > 3.2 and np.mean([below[index] for index in face]) < 0
-    ]
-    rim = [
-        edge
-        for edge in _open_edges(faces)
-        if vertices[edge[0]][1] > marks.neck[1] - 0.6 and abs(vertices[edge[0]][0]) < 1.0
-    ]
-    cut = vertices.copy()
-    on_rim = sorted({vertex for edge in rim for vertex in edge})
-    cut[on_rim, 1] = line.height(cut[on_rim])
-    material = knit_material(colour)
-    cloth = MeshObject("jumper", cut, faces, material, subdivisions=2)
-    thickness = cloth.object.modifiers.new("thickness", "SOLIDIFY")
-    thickness.thickness, thickness.offset = 0.06, 1.0
-    points, quads = _collar_roll(cut[_loop(rim)])
-    return [cloth, MeshObject("collar", points, quads, material, subdivisions=1)]
+        def height(points: Points) -> Points:
+            x, z = np.abs(points[:, 0]), points[:, 2] - neck[2]
+            slope = -0.20 * np.clip((z - 0.1) / 0.7, -1, 1) - 0.10 * np.clip(z - 0.5, 0, 1)
+            front = np.clip(z / 0.5, 0, 1) * np.clip(1 - x / 0.5, 0, 1)
+            return neck[1] - low + slope - dip * front + 0.10 * np.clip(x - 0.5, 0, 1)
 
+        return height
 
-def _collar_roll(rim: Points, around: int = 14, along: int = 120) -> tuple[Points, list[Face]]:
-    """A soft tube along a smoothed rim."""
-    smooth = rim.copy()
-    for _ in range(6):
-        smooth = (np.roll(smooth, 1, 0) + 2 * smooth + np.roll(smooth, -1, 0)) / 4
-    closed = np.vstack([smooth, smooth[:1]])
-    at = np.linspace(0, len(smooth), along, endpoint=False)
-    path = np.stack([np.interp(at, np.arange(len(closed)), closed[:, axis]) for axis in range(3)], 1)
-    outwards = unit((path - path.mean(0)) * [1, 0, 1])
-    path = path + outwards * 0.045
-    angle = 2 * np.pi * np.arange(around) / around
-    points = path[:, None] + outwards[:, None] * (0.042 * np.cos(angle))[None, :, None]
-    points[..., 1] += 0.03 + 0.085 * np.sin(angle)
-    faces = [
-        (
-            i * around + j,
-            i * around + (j + 1) % around,
-            (i + 1) % along * around + (j + 1) % around,
-            (i + 1) % along * around + j,
-        )
-        for i in range(along)
-        for j in range(around)
-    ]
-    return points.reshape(-1, 3), faces
+    def _vee(self, half: float, depth: float) -> Line:
+        """A V from `half` dm beside the neck down to `depth` dm; closed round behind the neck."""
+        neck = self._neck
+
+        def height(points: Points) -> Points:
+            x, z = np.abs(points[:, 0]), points[:, 2] - neck[2]
+            behind = neck[1] + 0.10
+            front = neck[1] - depth * np.clip(1 - x / half, 0, 1) ** 0.85
+            share = np.clip((z - 0.05) / 0.25, 0, 1)
+            return behind * (1 - share) + front * share + 0.35 * np.clip(x - half, 0, 1)
+
+        return height
+
+    def _body(self, name: str, line: Line, away: float, material: Material, thickness: float) -> tuple[Points, Surface]:
+        points, faces, rim = body_piece(self._mesh, self._vertices, line, away)
+        self._add(name, (points, faces), material, thickness=thickness, subdivisions=1)
+        return around_neck(rim), Surface(points, faces)
+
+    def _add(
+        self, name: str, piece: Piece, material: Material, *, thickness: float = 0.0, subdivisions: int = 0
+    ) -> None:
+        made = MeshObject(name, piece[0], piece[1], material, subdivisions=subdivisions)
+        if thickness:
+            modifier = made.object.modifiers.new("thickness", "SOLIDIFY")
+            modifier.thickness, modifier.offset = thickness, 1.0
+        self.made.append(made)

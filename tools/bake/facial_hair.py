@@ -21,18 +21,12 @@ def brow_strands(vertices: Points, faces: list[Face], marks: Landmarks, brow: Br
     rays = FrontRays(vertices, faces)
     strands: list[list[Points]] = []
     owners: list[int] = []
-    eye = marks.eye
     for side in (1, -1):
-        along = rng.random(brow.strands) ** 0.95
-        x = eye[0] - 0.195 + 0.415 * along
-        arch = (
-            0.046 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2)
-            - 0.075 * np.clip((along - 0.62) / 0.38, 0, 1) ** 1.4
-        )
-        middle = eye[1] + 0.195 + brow.raised + brow.arch * arch
+        along = rng.random(brow.strands) ** 0.9
+        x, middle = brow_middle(along, marks, brow)
         across = rng.triangular(-0.5, 0, 0.5, brow.strands)
-        thick = (0.058 * (1 - along) ** 0.55 * np.clip(along / 0.16, 0.45, 1) + 0.010) * brow.thickness * 1.25
-        y = middle + across * thick * 1.25
+        thick = (0.056 * (1 - along) ** 0.5 * np.clip(along / 0.2, 0.5, 1) + 0.012) * brow.thickness * 1.45
+        y = middle + across * thick
         angle = np.radians(
             66 - 52 * np.clip(along / 0.32, 0, 1) - 34 * np.clip((along - 0.5) / 0.5, 0, 1) - across * 44
         )
@@ -45,6 +39,12 @@ def brow_strands(vertices: Points, faces: list[Face], marks: Landmarks, brow: Br
                 owners.append(owner)
     laid = np.array(strands)
     return laid, Bound(laid, np.array(owners), vertices, faces)
+
+
+def brow_middle(along: Points, marks: Landmarks, brow: Brow) -> tuple[Points, Points]:
+    """x and y of the left brow's middle line, `along` 0 at the inner end to 1 at the tail."""
+    rise = 0.046 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2) - 0.075 * np.clip((along - 0.62) / 0.38, 0, 1) ** 1.4
+    return marks.eye[0] - 0.195 + 0.415 * along, marks.eye[1] + 0.172 + brow.raised + brow.arch * rise
 
 
 def _laid(

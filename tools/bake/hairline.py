@@ -13,7 +13,7 @@ from bake.landmarks import Landmarks
 
 # Degrees from straight ahead, and height above the eyes in dm.
 AZIMUTH = np.array([0, 15, 30, 42, 52, 60, 68, 74, 80, 88, 96, 105, 120, 150, 180.0])
-HEIGHT = np.array([0.665, 0.66, 0.61, 0.51, 0.38, 0.22, 0.03, -0.16, -0.10, 0.16, 0.10, -0.15, -0.45, -0.70, -0.76])
+HEIGHT = np.array([0.635, 0.63, 0.585, 0.49, 0.36, 0.22, 0.03, -0.16, -0.10, 0.16, 0.10, -0.15, -0.45, -0.70, -0.76])
 
 
 @dataclass(frozen=True)

@@ -39,35 +39,39 @@ def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     side = np.where(start[:, 0] + zigzag > hair.parting, 1.0, -1.0)
     front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2])
     high = smoothstep(eye + 0.25, eye + 0.95, start[:, 1])
+    framing = front * np.exp(-((head.line.above(start) / 0.22) ** 2))
     near_part = np.exp(-(((start[:, 0] - hair.parting) / 0.22) ** 2)) * high
     spread = roots.per_clump(rng, 3) * 0.07 + rng.normal(size=(count, 3)) * 0.025
     end = head.marks.neck[1] + 0.02 - 0.35 * (hair.length - 1) + 0.10 * rng.normal(size=roots.clumps)[roots.clump]
     length = np.maximum(start[:, 1] - end + 0.75 * high + 0.25, 0.5)
     step = length / (steps - 1)
-    lift = 0.03 + 0.13 * high * (0.3 + 0.7 * roots.layer) * (1 - 0.55 * near_part)
+    lift = 0.04 + 0.12 * high * (0.3 + 0.7 * roots.layer) * (1 + 0.1 * near_part)
     strands = np.zeros((count, steps, 3))
     strands[:, 0] = point = start
-    heading = unit(roots.normals * 0.35 + np.stack([side * 0.7, 0.45 * front, -0.35 - 0.2 * front], 1))
+    away = np.stack([side * 0.7, 0.4 * front, -0.35 - 0.2 * front], 1)
+    heading = unit(roots.normals * (0.4 + 1.6 * near_part[:, None]) + away)
     for index in range(1, steps):
         s = index / (steps - 1)
         out = smoothstep(0.30, 0.72, np.abs(point[:, 0]))
         low = smoothstep(eye + 0.45, eye - 0.25, point[:, 1])
-        back = 0.34 + 0.10 * (1 - front)
+        back = 0.34 + 0.10 * (1 - front) - 0.30 * framing
         comb = np.stack([side * (1 - 0.85 * out), 0.05 - 1.0 * out, -back * (1 - 0.7 * out)], 1)
-        inward = smoothstep(eye - 0.9, eye - 1.5, point[:, 1])
-        fall = np.stack([side * (0.05 - 0.20 * inward), -np.ones(count), 0.03 + 0.08 * front * (1 - low)], 1)
+        inward = smoothstep(eye - 0.25, eye - 1.0, point[:, 1])
+        fall = np.stack([side * (0.05 - 0.27 * inward), -np.ones(count), 0.03 + 0.10 * front * inward], 1)
         turn = np.clip(low + 0.45 * out, 0, 1)[:, None]
         wish = unit(unit(comb) * (1 - turn) + fall * turn + spread)
         heading = unit(0.62 * heading + 0.38 * wish)
         point = point + heading * step[:, None]
-        volume = lift * (0.5 + 0.5 * np.sin(np.pi * np.clip(s * 2.2, 0, 1))) * smoothstep(0, 0.10, np.array(s))
-        hang = 0.04 + 0.16 * roots.layer
-        height = np.where(point[:, 1] < eye + 0.1, hang, 0.02 + volume)
+        volume = lift * (0.5 + 0.5 * np.sin(np.pi * np.clip(s * 2.2, 0, 1))) * smoothstep(0, 0.04, np.array(s))
+        beside_ear = np.exp(-(((point[:, 1] - head.marks.ear[1]) / 0.4) ** 2))
+        hang = 0.04 + 0.06 * beside_ear + 0.12 * roots.layer
+        hanging = smoothstep(eye + 0.5, eye - 0.35, point[:, 1])
+        height = (0.02 + volume) * (1 - hanging) + hang * hanging
         point = rest_on(head.surface, point, height)
         crown = (point[:, 1] > eye + 0.35) & (s < 0.55)
         point = np.where(crown[:, None], _settle(head.surface, point, 0.02 + volume), point)
         strands[:, index] = point
-    strands = wave(strands, roots, rng, hair.wave, 1.15, 0.25)
+    strands = wave(strands, roots, rng, hair.wave, 1.5, 0.2)
     strands = gather(strands, roots, 0.45, 0.2, side)
     strands = shorten(strands, np.clip(1 - 0.35 * rng.random(count) ** 2.2, 0.3, 1))
     return fly_away(strands, centre, rng, 0.06, 0.10)
@@ -118,9 +122,9 @@ def _crop(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     roots = plant(head.surface, head.line, hair.strands, 900, rng, edge=0.2)
     count = hair.strands
     eye = head.marks.eye[1]
-    top = smoothstep(eye + 0.10, eye + 0.75, roots.places[:, 1])
+    top = smoothstep(eye + 0.25, eye + 0.80, roots.places[:, 1])
     edge = smoothstep(0.0, 0.12, head.line.above(roots.places))
-    length = (0.035 + 0.17 * top) * hair.length * (0.75 + 0.4 * rng.random(count)) * (0.5 + 0.5 * edge)
+    length = (0.028 + 0.16 * top) * hair.length * (0.75 + 0.4 * rng.random(count)) * (0.5 + 0.5 * edge)
     lean = unit(roots.normals + roots.per_clump(rng, 3) * 0.22 + rng.normal(size=(count, 3)) * 0.15 + [0, 0.05, 0])
     first = unit(np.cross(lean, rng.normal(size=(count, 3))))
     second = np.cross(lean, first)
@@ -151,7 +155,8 @@ def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     baby = rng.random(count) < 0.10 * np.exp(-((head.line.above(start) / 0.08) ** 2)) * 4
     length = np.where(baby, 0.10 + 0.25 * rng.random(count), length)
     step = length / (steps - 1)
-    lift = 0.02 + (0.05 + 0.06 * front) * (0.2 + 0.8 * roots.layer)
+    high = smoothstep(eye + 0.3, eye + 0.9, start[:, 1])
+    lift = 0.02 + (0.04 + 0.05 * front + 0.07 * high) * (0.2 + 0.8 * roots.layer)
     strands = np.zeros((count, steps, 3))
     strands[:, 0] = point = start
     heading = unit(roots.normals * 0.4 + np.stack([side * 0.7, 0.2 + 0 * side, -0.4 + 0 * side], 1))

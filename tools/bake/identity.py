@@ -43,7 +43,7 @@ class Hair:
     recession: float = 0.0  # 0–1, corners of the forehead bare
     parting: float = 0.2  # x of the parting, dm
     length: float = 1.0
-    wave: float = 0.035
+    wave: float = 0.06
     seed: int = 2
 
 
@@ -56,6 +56,7 @@ class Brow:
     thickness: float = 1.0
     arch: float = 1.0
     length: float = 1.0
+    shadow: float = 0.45  # 0–1, colour under the hair
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Identity:
     brow: Brow = field(default_factory=Brow)
     beard: Beard | None = None
     lash_length: float = 1.0
+    lash_line: float = 0.6  # 0–1, darkness along the lashes
     shoulder_width: float = 1.55  # dm from the middle to the outside of the shoulder
     key_warmth: float = 0.0  # −1 cool … 1 warm
     iris_scale: float = 1.0

@@ -86,7 +86,7 @@ class Studio:
         render.image_settings.color_mode = "RGBA"
         scene.view_settings.view_transform = "AgX"
         scene.view_settings.look = "AgX - Medium High Contrast"
-        scene.view_settings.exposure = 0.5
+        scene.view_settings.exposure = 0.6
 
     def _place_camera(self) -> None:
         lens = bpy.data.cameras.new("camera")
@@ -127,17 +127,17 @@ class Studio:
         cool = (0.84, 0.92, 1.0)
         eye = self.camera.height
         self.soft_box((-5.2, eye + 3.0, 5.6), 3.0, 560, warm, 4.0)  # key
-        self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 105, cool)  # fill
+        self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 80, cool)  # fill
         self.soft_box((0.0, eye - 3.6, 6.5), 3.0, 36, warm)  # reflector under the chin
         self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 420, (1.0, 0.95, 0.9))  # rims
         self.soft_box((-3.8, eye + 2.2, -5.2), 1.8, 260, (0.78, 0.88, 1.0))
-        self._glint = self.soft_box((-3.0, eye + 3.0, 8.0), 2.2, 1500, (1, 1, 1), 2.6)
+        self._glint = self.soft_box((-2.9, eye + 2.3, 8.0), 2.6, 5200, (1, 1, 1), 3.2)
         world = bpy.data.worlds.new("world")
         self._scene.world = world
         world.use_nodes = True
         background = world.node_tree.nodes["Background"]
         background.inputs[0].default_value = (0.22, 0.235, 0.26, 1)
-        background.inputs[1].default_value = 0.5
+        background.inputs[1].default_value = 0.8
 
     def glint_only_on(self, objects: list[Any]) -> None:
         """Let the box that makes the catch-lights shine on these objects alone (the corneas)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ MOUTH_INSIDE = (0.26, 0.07, 0.07)
 
 
 def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hairline) -> dict[str, Mask]:
-    """Values 0–1 per vertex: where the skin is flushed, shaded, oily, wrinkled, shaven, scalp, or inside the mouth."""
+    """Values 0–1 per vertex: where the skin is flushed, shaded, oily, bearded, scalp, or inside the mouth."""
     x, y, z = np.abs(vertices[:, 0]), vertices[:, 1], vertices[:, 2]
     eye, nose, chin = marks.eye, marks.nose, marks.chin
 
@@ -46,8 +49,6 @@ def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hai
         + 0.5 * spot(0.45, eye[1] - 0.2, eye[2], 0.2)
     )
     beard = beard_area(vertices, marks)
-    crow = spot(eye[0] + 0.27, eye[1] + 0.0, eye[2] - 0.05, 0.15)
-    forehead = spot(0, eye[1] + 0.52, eye[2] + 0.2, 0.3, 1.5, 0.8)
     inner = mesh.vertex_mask_from_texture("mpfb_inside-mouth.jpg")
     return {
         "flush": np.clip(flush, 0, 1),
@@ -55,8 +56,6 @@ def skin_masks(mesh: BaseMesh, vertices: Points, marks: Landmarks, hairline: Hai
         "under_eye": np.clip(under_eye, 0, 1),
         "oily": np.clip(oily, 0, 1),
         "beard": beard,
-        "crow": np.clip(crow, 0, 1),
-        "forehead": np.clip(forehead, 0, 1),
         "scalp": hairline.cover(vertices),
         "inner": inner,
     }
@@ -74,23 +73,24 @@ def beard_area(vertices: Points, marks: Landmarks, coverage: float = 1.0) -> Mas
         [nose[1] - 0.12, nose[1] - 0.13, lip - 0.02, lip + 0.02, lip + 0.25, lip + 0.6],
     )
     area = np.clip((edge - y) / 0.06, 0, 1)
-    area *= np.clip((y - (chin[1] - 0.10 - 0.25 * np.clip(x / 0.6, 0, 1) * 0)) / 0.08, 0, 1)
-    area *= np.clip((z - (ear[2] + 0.02)) / 0.08, 0, 1)
+    area *= np.clip((y - (chin[1] - 0.10)) / 0.08, 0, 1)
+    area *= np.clip((z - (ear[2] + 0.14)) / 0.08, 0, 1)
     if coverage < 1:
         near_mouth = np.exp(-((x / 0.34) ** 4)) * (y < lip + 0.3)
         area *= np.clip(near_mouth + coverage, 0, 1)
     return area
 
 
-def skin_material(person: Identity) -> Material:
+def skin_material(person: Identity, pictures: Sequence[Any]) -> Material:
     """Layered colour (mottle, flush, freckles, lips, scalp), pores and lines as bump, uneven gloss, scattering."""
     skin = person.skin
     nodes = Nodes("skin")
     lip = _lip_mask(nodes)
-    colour = _colour(nodes, person, lip)
+    marks = _painted(nodes, pictures)
+    colour = _painted_colour(nodes, person, _colour(nodes, person, lip), marks)
     shader = nodes.principled
     nodes.set(shader, "Base Color", colour)
-    nodes.set(shader, "Normal", nodes.bump(_relief(nodes, skin, lip), 0.55, 0.012))
+    nodes.set(shader, "Normal", nodes.bump(_relief(nodes, skin, lip, marks), 0.45, 0.012))
     oily = nodes.math("MULTIPLY", nodes.attribute("oily"), -0.10)
     wet = nodes.math("MULTIPLY", nodes.attribute("inner"), -0.2)
     gloss_noise = nodes.math("MULTIPLY", nodes.noise(45, 4), 0.20)
@@ -156,7 +156,7 @@ def _colour(nodes: Nodes, person: Identity, lip: Socket) -> Socket:
     return nodes.mix(nodes.attribute("inner"), colour, MOUTH_INSIDE)
 
 
-def _relief(nodes: Nodes, skin: Skin, lip: Socket) -> Socket:
+def _relief(nodes: Nodes, skin: Skin, lip: Socket, marks: dict[str, Socket]) -> Socket:
     pores = nodes.add("ShaderNodeTexVoronoi", {"Scale": 95.0})
     warped = nodes.add("ShaderNodeVectorMath", operation="ADD")
     nodes.set(warped, 0, nodes.position())
@@ -176,26 +176,35 @@ def _relief(nodes: Nodes, skin: Skin, lip: Socket) -> Socket:
     creases = nodes.add("ShaderNodeTexWave", {"Scale": 14.0, "Distortion": 6.0, "Detail": 3.0}, bands_direction="X")
     nodes.set(creases, "Vector", nodes.position())
     height = nodes.math("ADD", height, nodes.math("MULTIPLY", nodes.math("MULTIPLY", creases.outputs["Fac"], lip), 0.6))
+    height = nodes.math("ADD", height, nodes.math("MULTIPLY", marks["groove"], -4.0))
     if skin.wrinkles:
-        height = nodes.math("ADD", height, nodes.math("MULTIPLY", _wrinkles(nodes), skin.wrinkles))
+        height = nodes.math("ADD", height, nodes.math("MULTIPLY", _net(nodes), skin.wrinkles))
     return height
 
 
-def _wrinkles(nodes: Nodes) -> Socket:
-    """Lines of the forehead and beside the eyes, and the fine crossed net of old skin."""
-
-    def lines(direction: str, scale: float, distortion: float, mask: Socket | float, depth: float) -> Socket:
-        wave = nodes.add(
-            "ShaderNodeTexWave", {"Scale": scale, "Distortion": distortion, "Detail": 2.0, "Detail Scale": 0.8}
-        )
-        wave.bands_direction = direction
-        nodes.set(wave, "Vector", nodes.position())
-        groove = nodes.math("POWER", wave.outputs["Fac"], 3.0)
-        return nodes.math("MULTIPLY", nodes.math("MULTIPLY", groove, mask), -depth)
-
-    forehead = lines("Z", 1.9, 1.6, nodes.attribute("forehead"), 5.0)
-    crow = lines("Z", 4.5, 3.0, nodes.attribute("crow"), 3.0)
+def _net(nodes: Nodes) -> Socket:
+    """The fine crossed net of old skin."""
     net = nodes.add("ShaderNodeTexVoronoi", {"Scale": 22.0}, feature="DISTANCE_TO_EDGE")
     nodes.set(net, "Vector", nodes.position())
-    crossed = nodes.math("MULTIPLY", nodes.ramp(net.outputs["Distance"], 0.0, 0.12), 0.7)
-    return nodes.total(forehead, crow, crossed)
+    return nodes.math("MULTIPLY", nodes.ramp(net.outputs["Distance"], 0.0, 0.12), 0.7)
+
+
+def _painted(nodes: Nodes, pictures: Sequence[Any]) -> dict[str, Socket]:
+    """The marks of `paint.paint_marks` as sockets by name."""
+    names = (("groove", "lash_line", "brow"), ("rim", "fold", "unused"))
+    marks: dict[str, Socket] = {}
+    for picture, channels in zip(pictures, names, strict=True):
+        texture = nodes.add("ShaderNodeTexImage", image=picture, interpolation="Cubic")
+        split = nodes.add("ShaderNodeSeparateColor")
+        nodes.set(split, 0, texture.outputs["Color"])
+        marks |= dict(zip(channels, split.outputs, strict=True))
+    return marks
+
+
+def _painted_colour(nodes: Nodes, person: Identity, colour: Socket, marks: dict[str, Socket]) -> Socket:
+    tone = person.skin.tone
+    colour = nodes.mix(nodes.math("MULTIPLY", marks["fold"], 0.55), colour, _times(tone, 0.62, 0.46, 0.42))
+    brow = nodes.math("MULTIPLY", marks["brow"], person.brow.shadow)
+    colour = nodes.mix(brow, colour, _times(tone, 0.34, 0.28, 0.26))
+    colour = nodes.mix(nodes.math("MULTIPLY", marks["rim"], 0.6), colour, (0.55, 0.25, 0.22))
+    return nodes.mix(nodes.math("MULTIPLY", marks["lash_line"], person.lash_line), colour, (0.03, 0.018, 0.014))
