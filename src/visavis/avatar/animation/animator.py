@@ -8,25 +8,22 @@ from typing import Final
 
 import numpy as np
 
-from visavis.avatar.animation.emotions import EXPRESSIONS, HOLD, Mood
+from visavis.avatar.animation.emotions import HOLD, Mood
 from visavis.avatar.animation.follow import Follower
 from visavis.avatar.animation.gestures import Attention, Beats, Gestures
 from visavis.avatar.animation.idle import Blinks, Drift, Gaze, breath
 from visavis.avatar.animation.speech import SpeechMotion
 from visavis.avatar.animation.spring import Spring
-from visavis.avatar.animation.states import MANNERS, STARTLED
-from visavis.avatar.animation.visemes import Weights, shape
+from visavis.avatar.animation.states import STARTLED
+from visavis.avatar.animation.tables import HOUSE, Tables
+from visavis.avatar.animation.visemes import shape
 from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceFrame, FaceState
-from visavis.blendshape import ARKIT, ARKIT_INDEX, ArkitFrame
+from visavis.blendshape import ARKIT, ARKIT_INDEX, ArkitFrame, Weights
+from visavis.speech.ports import Pcm16
 from visavis.viseme import TimedViseme
 
 _STATES: Final = tuple(FaceState)
-_MATRIX: Final[Weights] = np.stack([MANNERS[state].weights for state in _STATES])
-_POSES: Final = np.array(
-    [(m.yaw_drift, m.pitch_drift, m.roll_drift, m.yaw, m.pitch, m.roll) for m in (MANNERS[state] for state in _STATES)],
-    np.float32,
-)
 _JAW: Final = ARKIT_INDEX["jawOpen"]
 _BROWS: Final = ARKIT_INDEX["browInnerUp"]
 _MOUTH: Final = np.array([name.startswith(("mouth", "jaw")) for name in ARKIT])
@@ -42,6 +39,8 @@ _ATTEND: Final = 0.4
 """Seconds in which the face turns to a visitor who begins to speak."""
 _WIDEST_YAW, _WIDEST_PITCH, _WIDEST_ROLL = 0.15, 0.11, 0.15
 """Radians that the head never reaches."""
+_SPEED: Final = 9.0
+"""Most that a weight changes in a second: jaws and lips are heavy."""
 _PENDING: Final = 64
 """Events ahead of time that are held; the oldest are dropped."""
 
@@ -57,15 +56,21 @@ class Animator:
     ``speech`` and ``follow``, and at most 64 events.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tables: Tables = HOUSE) -> None:
+        self._manners = tables.states
+        manners = [tables.states[state] for state in _STATES]
+        self._manner_weights = np.stack([manner.weights for manner in manners])
+        self._manner_poses = np.array(
+            [(m.yaw_drift, m.pitch_drift, m.roll_drift, m.yaw, m.pitch, m.roll) for m in manners], np.float32
+        )
         # A stream each, so that one layer's draws do not depend on another's.
         streams = [random.Random(f"{seed}:{name}") for name in ("blink", "gaze", "drift", "attention")]
         self._blinks, self._gaze = Blinks(streams[0]), Gaze(streams[1])
         self._drifts = [Drift(streams[2], pace) for pace in (0.11, 0.14, 0.09, 0.08, 0.07, 0.16)]
         self._breath_phase = streams[2].random()
-        self._speech, self._follower = SpeechMotion(), Follower()
+        self._speech, self._follower = SpeechMotion(tables.visemes), Follower()
         self._beats, self._attention, self._gestures = Beats(seed), Attention(streams[3]), Gestures()
-        self._mood = Mood(EXPRESSIONS)
+        self._mood = Mood(tables.emotions)
         self._events: list[tuple[float, int, _Event]] = []
         self._event_count = 0
         self._state = FaceState.IDLE
@@ -78,6 +83,8 @@ class Animator:
         self._attending = Spring(np.zeros(1, np.float32))
         self._visitor_speaks = False
         self._now = -math.inf
+        self._shown: Weights | None = None
+        self._shown_at = -math.inf
 
     def state(self, state: FaceState, at: float) -> None:
         """Take on ``state`` from ``at`` on (also ahead of time), smoothly within 180 to 400 ms.
@@ -104,6 +111,10 @@ class Animator:
         self._beats.speak(visemes)
         if visemes:
             self._voice_until = max(self._voice_until, visemes[-1].end)
+
+    def sound(self, pcm: Pcm16, at: float) -> None:
+        """The voice (``SPEECH_RATE``) that is heard from ``at`` on, in order: louder vowels open the mouth further."""
+        self._speech.sound(pcm, at)
 
     def follow(self, frames: Sequence[ArkitFrame]) -> None:
         """Append weights at absolute media times, in order; where there are any, they move the mouth, not the visemes.
@@ -135,7 +146,7 @@ class Animator:
         gesture, attending = self._gestures.pose(at), float(self._attending.values[0])
         jaw = float(mouth.weights[_JAW])
 
-        weights = self._mix.values @ _MATRIX + bearing.weights + attending * _ATTENTIVE
+        weights = self._mix.values @ self._manner_weights + bearing.weights + attending * _ATTENTIVE
         # Speech needs the mouth: a smile gives way to it, most where the jaw is open.
         weights[_MOUTH] *= 1 - mouth.activity * (0.35 + 0.65 * min(1.0, 2 * jaw))
         weights += mouth.weights
@@ -147,17 +158,24 @@ class Animator:
             weights[~_EYES] += followed.share * followed.weights[~_EYES]
             weights[_EYES] += followed.eyes * followed.weights[_EYES]
 
-        yaw_drift, pitch_drift, roll_drift, yaw, pitch, roll = (float(value) for value in self._mix.values @ _POSES)
+        yaw_drift, pitch_drift, roll_drift, yaw, pitch, roll = (
+            float(value) for value in self._mix.values @ self._manner_poses
+        )
         beats = bearing.beats
         yaw = _within(yaw + bearing.yaw + yaw_drift * drift[0] + beats * gesture.yaw, _WIDEST_YAW)
         pitch = _within(pitch + bearing.pitch + pitch_drift * drift[1] + beats * gesture.pitch, _WIDEST_PITCH)
         roll = _within(roll + bearing.roll + roll_drift * drift[2] + beats * gesture.roll, _WIDEST_ROLL)
-        manner = MANNERS[self._state]
+        manner = self._manners[self._state]
         ours = 1 - followed.eyes
         closed = self._blinks.closed(at, manner)
         look_x, look_y = self._gaze.at(at, manner, self._blinks)
+        weights = np.clip(weights, 0.0, 1.0, dtype=np.float32)
+        if self._shown is not None:
+            most = np.float32(_SPEED * (at - self._shown_at))
+            weights = np.clip(weights, self._shown - most, self._shown + most)
+        self._shown, self._shown_at = weights, at
         return FaceFrame(
-            arkit=np.clip(weights, 0.0, 1.0, dtype=np.float32),
+            arkit=weights,
             yaw=yaw,
             pitch=pitch,
             roll=roll,
@@ -190,7 +208,7 @@ class Animator:
     def _move(self, now: float, at: float) -> None:
         goal = np.zeros(len(_STATES), np.float32)
         goal[_STATES.index(self._state)] = 1
-        self._mix.move(goal, MANNERS[self._state].settle, at - now)
+        self._mix.move(goal, self._manners[self._state].settle, at - now)
         self._attending.move(np.full(1, self._visitor_speaks, np.float32), _ATTEND, at - now)
         self._mood.move(at - now)
         self._gestures.begin(self._attention.due(at), now)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from visavis.avatar.animation.visemes import Weights, shape
+from visavis.avatar.animation.visemes import shape
 from visavis.avatar.face import FaceState
+from visavis.blendshape import Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,13 +8,10 @@ from enum import Enum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis.avatar.face import Tongue
-from visavis.blendshape import ARKIT, ARKIT_INDEX
+from visavis.blendshape import ARKIT, ARKIT_INDEX, Weights
 from visavis.viseme import Viseme
-
-Weights = NDArray[np.float32]
 
 
 def shape(**weights: float) -> Weights:
@@ -47,58 +44,64 @@ class MouthShape:
 
     weights: Weights
     strength: float = 1.0
-    before: float = 0.055
-    after: float = 0.06
+    before: float = 0.05
+    after: float = 0.05
     hold: Hold = Hold.NONE
     tongue: Tongue = Tongue.REST
     vowel: bool = False
+    rounds: float = 1.0
+    """How strongly it decides over the rounding of the lips; most consonants leave that to the vowel to come."""
 
 
 SHAPES: Final[dict[Viseme, MouthShape]] = {
-    Viseme.SIL: MouthShape(shape(), strength=0.7, before=0.07, after=0.07),
+    Viseme.SIL: MouthShape(shape(), strength=0.7, before=0.07, after=0.07, rounds=0.5),
     Viseme.PP: MouthShape(
         shape(mouthPress=0.28, mouthRollUpper=0.15, mouthRollLower=0.30, mouthPucker=0.06), hold=Hold.LIPS
     ),
     Viseme.FF: MouthShape(
-        shape(jawOpen=0.075, mouthRollLower=0.24, mouthUpperUp=0.62, mouthShrugUpper=0.12, mouthStretch=0.08),
+        shape(jawOpen=0.07, mouthRollLower=0.26, mouthUpperUp=0.64, mouthShrugUpper=0.12, mouthStretch=0.08),
         hold=Hold.TEETH,
     ),
     Viseme.TH: MouthShape(
-        shape(jawOpen=0.19, mouthLowerDown=0.28, mouthUpperUp=0.30, mouthStretch=0.08),
+        shape(jawOpen=0.12, mouthLowerDown=0.28, mouthUpperUp=0.22, mouthStretch=0.08),
         strength=1.3,
         tongue=Tongue.OUT,
+        rounds=0.4,
     ),
     Viseme.DD: MouthShape(
-        shape(jawOpen=0.12, mouthLowerDown=0.30, mouthUpperUp=0.15, mouthStretch=0.10), tongue=Tongue.UP
+        shape(jawOpen=0.08, mouthLowerDown=0.28, mouthUpperUp=0.12, mouthStretch=0.10), tongue=Tongue.UP, rounds=0.3
     ),
-    Viseme.KK: MouthShape(shape(jawOpen=0.16, mouthLowerDown=0.25, mouthUpperUp=0.15, mouthStretch=0.12), strength=0.8),
+    Viseme.KK: MouthShape(
+        shape(jawOpen=0.09, mouthLowerDown=0.20, mouthUpperUp=0.10, mouthStretch=0.12), strength=1.0, rounds=0.25
+    ),
     Viseme.CH: MouthShape(
-        shape(jawOpen=0.09, mouthFunnel=0.50, mouthPucker=0.18, mouthUpperUp=0.20, mouthLowerDown=0.25),
+        shape(jawOpen=0.05, mouthFunnel=0.28, mouthPucker=0.42, mouthUpperUp=0.18, mouthLowerDown=0.22),
         strength=1.2,
-        before=0.08,
+        before=0.07,
     ),
     Viseme.SS: MouthShape(
-        shape(jawOpen=0.05, mouthStretch=0.30, mouthLowerDown=0.35, mouthUpperUp=0.20, mouthSmile=0.10), strength=1.1
+        shape(jawOpen=0.05, mouthStretch=0.30, mouthLowerDown=0.35, mouthUpperUp=0.20, mouthSmile=0.10),
+        strength=1.1,
+        rounds=0.45,
     ),
-    Viseme.NN: MouthShape(shape(jawOpen=0.11, mouthLowerDown=0.26, mouthUpperUp=0.12), strength=0.9, tongue=Tongue.UP),
-    Viseme.RR: MouthShape(shape(jawOpen=0.11, mouthFunnel=0.30, mouthPucker=0.26, mouthLowerDown=0.15), before=0.08),
-    Viseme.AA: MouthShape(shape(jawOpen=0.44, mouthLowerDown=0.24, mouthUpperUp=0.15), strength=1.4, vowel=True),
+    Viseme.NN: MouthShape(
+        shape(jawOpen=0.07, mouthLowerDown=0.24, mouthUpperUp=0.10), strength=1.0, tongue=Tongue.UP, rounds=0.3
+    ),
+    Viseme.RR: MouthShape(shape(jawOpen=0.07, mouthFunnel=0.14, mouthPucker=0.40, mouthLowerDown=0.14), before=0.07),
+    Viseme.AA: MouthShape(shape(jawOpen=0.32, mouthLowerDown=0.24, mouthUpperUp=0.15), strength=1.3, vowel=True),
     Viseme.E: MouthShape(
-        shape(jawOpen=0.26, mouthStretch=0.26, mouthSmile=0.10, mouthLowerDown=0.30, mouthUpperUp=0.20),
+        shape(jawOpen=0.28, mouthStretch=0.26, mouthSmile=0.10, mouthLowerDown=0.30, mouthUpperUp=0.20),
         strength=1.2,
         vowel=True,
     ),
     Viseme.IH: MouthShape(
-        shape(jawOpen=0.14, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
+        shape(jawOpen=0.23, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
     ),
     Viseme.OH: MouthShape(
-        shape(jawOpen=0.31, mouthFunnel=0.50, mouthPucker=0.26), strength=1.3, before=0.09, after=0.07, vowel=True
+        shape(jawOpen=0.29, mouthFunnel=0.40, mouthPucker=0.34), strength=1.3, before=0.08, after=0.06, vowel=True
     ),
     Viseme.OU: MouthShape(
-        shape(jawOpen=0.13, mouthFunnel=0.34, mouthPucker=0.68), strength=1.2, before=0.10, after=0.07, vowel=True
+        shape(jawOpen=0.15, mouthFunnel=0.28, mouthPucker=0.68), strength=1.2, before=0.08, after=0.06, vowel=True
     ),
 }
 """PP/B/M close the lips, FF puts the teeth on the lip, CH/RR/OH/OU round the lips."""
-
-SHAPE_MATRIX: Final[Weights] = np.stack([SHAPES[viseme].weights for viseme in Viseme])
-"""(15, 52) in the order of ``Viseme``."""

@@ -25,7 +25,8 @@ class PuppetFace:
         self.width, self.height = renderer.width, renderer.height
 
     def say(self, pcm: Pcm16, at: float) -> None:
-        """Takes sound as other faces do, and needs none."""
+        """See ``Face``. Only its loudness matters."""
+        self._animator.sound(pcm, at)
 
     def speak(self, visemes: Sequence[TimedViseme]) -> None:
         """See ``Face``."""
