@@ -149,7 +149,8 @@ async def test_an_embedded_engines_voice_is_asked_of_no_server() -> None:
     async with serving(body(SOUND.tobytes())) as server, client(server) as tts:
         await hear(tts, voice=Voice("marin"))
         await hear(tts, voice=Voice("flite:slt-warm"))
-    assert [asked["voice"] for asked in server.asked] == ["marin", "alloy"]
+        await hear(tts, voice=Voice("nova").renamed("flite:slt"))
+    assert [asked["voice"] for asked in server.asked] == ["marin", "alloy", "nova"]
 
 
 @pytest.mark.parametrize("size", [1001, 3333, 7])

@@ -314,7 +314,9 @@ async def test_flite_voices_differ_and_the_unknown_one_is_the_default() -> None:
         said = {name: await speak(flite, WELCOME, Voice(name)) for name in (*VOICES, "nobody", "flite:RMS")}
         with pytest.raises(SpeechError, match="'de'"):
             await speak(flite, "Guten Tag", Voice(language="de"))
+        own = await speak(flite, WELCOME, Voice("flite:rms").renamed("marin"))
     assert len({len(said[name].pcm) for name in SPEAKERS}) == 3
+    assert same_sound(own, said["rms"])
     assert same_sound(said["nobody"], said["slt"])
     assert same_sound(said["flite:RMS"], said["rms"])
     assert not same_sound(said["slt"], said["rms"])
@@ -410,6 +412,8 @@ async def test_auto_prefers_flite_for_english() -> None:
         {
             "default": Voice(), "slt": Voice("flite:slt"), "bare": Voice("rms"), "unknown": Voice("marin"),
             "espeak": Voice("espeak:en-us"), "espeak bare": Voice("en-us"), "german": Voice("flite:slt", "de"),
+            "own": Voice("flite:rms").renamed("marin"), "own espeak": Voice("en-us").renamed("cedar"),
+            "chosen": Voice("en-us").renamed("slt"),
         }
     )  # fmt: skip
     async with started("espeak") as espeak, started("flite") as flite:
@@ -417,7 +421,7 @@ async def test_auto_prefers_flite_for_english() -> None:
         english, german = [await speak(espeak, WELCOME, Voice(language=language)) for language in ("en", "de")]
     for key, other in {
         "default": slt, "slt": slt, "bare": rms, "unknown": slt, "espeak": english, "espeak bare": english,
-        "german": german,
+        "german": german, "own": rms, "own espeak": english, "chosen": slt,
     }.items():  # fmt: skip
         assert same_sound(said[key], other), key
 

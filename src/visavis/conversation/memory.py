@@ -45,7 +45,7 @@ class Memory:
         """Who the avatar is now."""
         role = self._base
         if self._voice is not None:
-            role = replace(role, voice=replace(role.voice, name=self._voice))
+            role = replace(role, voice=role.voice.renamed(self._voice))
         if self._prompt is not None:
             role = replace(role, prompt=self._prompt)
         if self._tools is not None:

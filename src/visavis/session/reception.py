@@ -249,7 +249,7 @@ class FrontDesk:
         view = kit.views.choose(request.view, before)
         role = self._role(avatar)
         if request.voice:
-            role = replace(role, voice=replace(role.voice, name=request.voice))
+            role = replace(role, voice=role.voice.renamed(request.voice))
         if request.prompt:
             role = replace(role, prompt=request.prompt)
         programme = Programme(record.id, avatar, role, view, request.model == TRANSPARENCY, restored)

@@ -95,7 +95,7 @@ class AudioSpeechSynthesizer:
             raise SpeechError("the speech client has not been started")
         if not any(c.isalnum() for c in text):
             return
-        named = voice.name if self._knows(voice.name) else self._voice
+        named = next((name for name in voice.names if self._knows(name)), self._voice)
         body = {
             "model": self._model,
             "input": text,

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from visavis.speech import espeak, flite
 from visavis.speech.espeak import EspeakSynthesizer
 from visavis.speech.flite import FliteSynthesizer, flite_installed
-from visavis.speech.flite_voices import PREFIX, VOICES
+from visavis.speech.flite_voices import flite_voice
 from visavis.speech.ports import SpeechChunk, Voice
 
 
@@ -45,9 +45,11 @@ class AutoSynthesizer:
                 yield chunk
 
     def _engine(self, voice: Voice) -> EspeakSynthesizer | FliteSynthesizer:
-        if self._flite is None or not flite.speaks(voice.language) or voice.name.startswith(espeak.PREFIX):
+        if self._flite is None or not flite.speaks(voice.language):
             return self.espeak
-        name = voice.name.casefold()
-        if name in VOICES or name.startswith(PREFIX):
-            return self._flite
-        return self.espeak if self.espeak.voices.named(voice.name) is not None else self._flite
+        for name in voice.names:
+            if flite_voice(name) is not None:
+                return self._flite
+            if name.startswith(espeak.PREFIX) or self.espeak.voices.named(name) is not None:
+                return self.espeak
+        return self._flite

@@ -53,13 +53,21 @@ class EspeakSynthesizer:
 
         Raises ``SpeechError``, also when no voice speaks the language.
         """
-        name, rate = voice.name.removeprefix(PREFIX), voice.rate
-        if voice.language.casefold().startswith("en") and (other := flite_voice(name)) is not None:
-            name, rate = other.stand_in, rate * other.pace
-        chosen = self.voices.find(name, voice.language)
-        async with aclosing(self._pool.speak(text, {"voice": chosen, "rate": rate})) as chunks:
+        chosen, pace = self._choose(voice)
+        async with aclosing(self._pool.speak(text, {"voice": chosen, "rate": voice.rate * pace})) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    def _choose(self, voice: Voice) -> tuple[str, float]:
+        """What to select for ``voice``, and its own pace. Raises ``SpeechError``."""
+        for name in voice.names:
+            bare = name.removeprefix(PREFIX)
+            other = flite_voice(bare) if voice.language.casefold().startswith("en") else None
+            if other is not None:
+                return self.voices.find(other.stand_in, voice.language), other.pace
+            if self.voices.named(bare) is not None or bare.startswith("+"):
+                return self.voices.find(bare, voice.language), 1.0
+        return self.voices.find("", voice.language), 1.0
 
     async def phonemes(self, words: Iterable[str], language: str = "en") -> dict[str, str]:
         """How ``words`` are pronounced, in ARPAbet without stress (``"hello"``: ``"HH AH L OW"``).

@@ -45,8 +45,8 @@ class FliteSynthesizer:
         """
         if not speaks(voice.language):
             raise SpeechError(f"flite does not speak the language {voice.language!r}")
-        name = voice_name(voice.name)
-        data = {"voice": name if name in VOICES else DEFAULT, "rate": voice.rate}
+        names = (voice_name(name) for name in voice.names)
+        data = {"voice": next((name for name in names if name in VOICES), DEFAULT), "rate": voice.rate}
         async with aclosing(self._pool.speak(text, data, wanted=_FIRST_SOUND)) as chunks:
             async for chunk in chunks:
                 yield chunk

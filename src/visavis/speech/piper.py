@@ -66,9 +66,12 @@ class PiperSynthesizer:
         """Speak ``text``. A text without letters and digits gives no chunk. Raises ``SpeechError``."""
         if self._pool is None:
             raise SpeechError("Piper has not been started")
-        name, _, speaker = voice.name.removeprefix(PREFIX).partition("#")
+        names = (name.removeprefix(PREFIX).partition("#") for name in voice.names)
+        found = ((self._file(name), speaker) for name, _, speaker in names)
+        # A speaker alone is one of the default voice.
+        file, speaker = next(((file, speaker) for file, speaker in found if file or speaker), (None, ""))
         data = {
-            "model": str(self._file(name) or self._of_language(voice.language) or self._default),
+            "model": str(file or self._of_language(voice.language) or self._default),
             "speaker": int(speaker) if speaker.isdecimal() else None,
             "rate": min(2.0, max(0.5, voice.rate)),
         }

@@ -5,7 +5,7 @@ Every buffer of sound is mono signed 16-bit numpy; what is heard runs at ``LISTE
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -109,12 +109,23 @@ class Recognizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How an avatar sounds. ``name`` is the provider's; an unknown one gives the language's default voice."""
+    """How an avatar sounds. ``name`` is the provider's; one that it does not know gives ``own`` or a default voice."""
 
     name: str = ""
     language: str = "en"
     rate: float = 1.0
     """1.0 is the provider's normal pace; 0.5–2.0."""
+    own: str = ""
+    """The avatar's own, where a client has chosen ``name``: clients of other servers choose names of theirs."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What is looked for, in this order."""
+        return self.name, self.own
+
+    def renamed(self, name: str) -> "Voice":
+        """Another voice, at a client's wish; where it is not known, this one."""
+        return replace(self, name=name, own=self.own or self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from visavis.language.emotion_markup import unmarked
 from visavis.session.rate import AttemptLimits, RateLimited
 from visavis.wire.navtalk.settings import NavtalkSettings
 
@@ -198,7 +199,7 @@ def avatar_data(avatar: AvatarEntry, base: str, provider_name: str) -> dict[str,
         "providerName": provider_name,
         "model": avatar.persona.model,
         "voice": avatar.persona.voice,
-        "firstMessage": avatar.persona.greeting,
+        "firstMessage": unmarked(avatar.persona.greeting),
         # No film: where this holds something, the WordPress plugin takes ``url`` for an MP4.
         "videoFile": None,
         "status": "SUCCESS",
