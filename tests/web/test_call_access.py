@@ -88,7 +88,7 @@ async def test_nothing_sticks_out_of_a_small_window(server: FakeServer, size: tu
         await check()
         for part in ("#hang-up", "#mute", "#text", "#lines"):
             await expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
-        await page.get_by_role("button", name="Sound settings").click()
+        await page.locator("#controls-settings").click()
         await expect(page.locator("dialog#settings")).to_be_visible()
         await check()
         await page.keyboard.press("Escape")
@@ -112,7 +112,7 @@ async def test_reduced_motion_moves_nothing(server: FakeServer) -> None:
 async def test_every_control_has_a_name(server: FakeServer) -> None:
     async with chromium_page() as browser:
         await begin_call(browser, server)
-        await browser.page.get_by_role("button", name="Sound settings").click()
+        await browser.page.locator("#controls-settings").click()
         for kind in ("button", "textbox", "combobox", "slider", "progressbar", "dialog", "listitem"):
             for control in await browser.page.get_by_role(kind, include_hidden=True).all():  # type: ignore[arg-type]
                 text = await control.evaluate(

@@ -89,7 +89,7 @@ async def test_the_page_works_where_the_browser_keeps_nothing(server: FakeServer
             }"""
         )
         await begin_call(browser, server)
-        await browser.page.get_by_role("button", name="Sound settings").click()
+        await browser.page.locator("#controls-settings").click()
         await browser.page.get_by_label("Volume of the avatar").fill("40")
         assert browser.complaints == []
 
@@ -363,7 +363,7 @@ async def test_choosing_devices_and_volume(server: FakeServer) -> None:
     async with chromium_page() as browser:
         await begin_call(browser, server)
         page = browser.page
-        await page.get_by_role("button", name="Sound settings").click()
+        await page.locator("#controls-settings").click()
         choice = page.get_by_label("Microphone")
         await expect(choice.locator("option").nth(1)).to_be_attached()
         current = await choice.input_value()

@@ -55,13 +55,14 @@ for (const [name, value] of Object.entries({
   server: ownServer().href,
   layout: "fill",
   chooser: "",
+  "background-chooser": "",
   camera: "off",
   persistence: "tab",
   "avatar-id": address.avatarId,
   name: address.name,
   model: address.model,
 })) {
-  if (value || name === "chooser") {
+  if (value || name.endsWith("chooser")) {
     avatar.setAttribute(name, value);
   }
 }

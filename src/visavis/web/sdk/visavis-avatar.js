@@ -46,6 +46,7 @@ export class VisavisAvatar extends HTMLElement {
   /** Of this element's calls, by avatar. @type {Map<string, readonly HistoryItem[]>} */
   #said = new Map();
   #called = false;
+  #transparent = false;
   /** What is undone when the element leaves the page. @type {AbortController | null} */
   #present = null;
   /** Look-ups so far; the answer to any but the last is too late. */
@@ -136,6 +137,9 @@ export class VisavisAvatar extends HTMLElement {
     }
     if (OPTIONS.includes(name)) {
       this.#applyOptions();
+      if (name === "background" && !this.#view.devices.background) {
+        void this.scene?.setBackground(after || "own");
+      }
     } else if (this.#present) {
       void this.refresh();
     }
@@ -248,8 +252,18 @@ export class VisavisAvatar extends HTMLElement {
   }
 
   #applyOptions() {
-    const { audioOnly, captions, camera, language, muted } = this.#attributes;
-    this.#view.options = { audioOnly, captions, camera: camera.offered, language };
+    const { audioOnly, captions, camera, language, muted, backgroundChooser } = this.#attributes;
+    // A call goes on as it began.
+    const transparent = this.scene ? this.#transparent : this.#attributes.transparent;
+    this.#transparent = transparent;
+    this.#view.options = {
+      audioOnly,
+      captions,
+      camera: camera.offered,
+      background: backgroundChooser,
+      transparent,
+      language,
+    };
     if (this.scene) {
       this.scene.muted = muted;
     }
@@ -386,7 +400,7 @@ export class VisavisAvatar extends HTMLElement {
    * @returns {import("./visavis.js").SceneOptions}
    */
   #sceneOptions(microphone, avatar) {
-    const { server, payer, avatarId, name, model, camera, audioOnly, persistence } = this.#attributes;
+    const { server, payer, avatarId, name, model, camera, audioOnly, persistence, size, background } = this.#attributes;
     return {
       server,
       ...payer,
@@ -397,6 +411,9 @@ export class VisavisAvatar extends HTMLElement {
       requestedMediaDevices: { microphone, camera: camera.on },
       requiredMediaDevices: { microphone, camera: false },
       audioOnly,
+      size,
+      background: this.#view.devices.background || background,
+      transparent: this.#attributes.transparent,
       sessionPersistence: persistence,
       tools: this.tools,
       variables: this.variables,

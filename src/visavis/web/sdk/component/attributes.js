@@ -4,7 +4,17 @@ const HERE = new URL("../..", import.meta.url);
 /** What decides which avatar is shown. */
 export const IDENTITY = ["server", "license", "token", "token-provider", "avatar-id", "name", "poster", "chooser"];
 /** What can change at any time without asking the server anew. */
-export const OPTIONS = ["muted", "captions", "camera", "audio-only", "microphone", "lang"];
+export const OPTIONS = [
+  "muted",
+  "captions",
+  "camera",
+  "audio-only",
+  "microphone",
+  "lang",
+  "background",
+  "background-chooser",
+  "transparent",
+];
 
 /** The attributes of the element, read. */
 export class Attributes {
@@ -68,6 +78,23 @@ export class Attributes {
   get camera() {
     const given = this.#element.getAttribute("camera");
     return { offered: given !== null, on: given === "on" };
+  }
+
+  get size() {
+    return this.#element.getAttribute("size") ?? "";
+  }
+
+  /** What lies behind the avatar; "": the server's choice. */
+  get background() {
+    return this.#element.getAttribute("background") ?? "";
+  }
+
+  get backgroundChooser() {
+    return this.#element.hasAttribute("background-chooser");
+  }
+
+  get transparent() {
+    return this.#element.hasAttribute("transparent");
   }
 
   /** Who pays, as `Scene` takes it; empty when the page says nothing. */

@@ -71,6 +71,7 @@ export class Welcome {
     this.#invitation.textContent = microphone ? words.invitation : words.invitationByText;
     this.#invitation.hidden = called;
     this.byText.hidden = !microphone;
+    this.#reveal();
   }
 
   /**
@@ -91,6 +92,17 @@ export class Welcome {
         return make("label", { class: "face" }, radio, picture, make("span", {}, shortName(avatar.name)));
       }),
     );
+    this.#reveal();
+  }
+
+  /** Of many faces, let the chosen one be among those that are seen. Nothing but their own row is scrolled. */
+  #reveal() {
+    const chosen = this.#faces.querySelector("input:checked")?.parentElement;
+    if (chosen) {
+      const row = this.#faces;
+      row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.clientWidth) / 2;
+      row.scrollTop = chosen.offsetTop - row.offsetTop - (row.clientHeight - chosen.clientHeight) / 2;
+    }
   }
 }
 

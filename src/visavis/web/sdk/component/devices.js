@@ -1,3 +1,4 @@
+import { Backdrops } from "./backdrops.js";
 import { make } from "./dom.js";
 import { keep, recall } from "./storage.js";
 import { fill } from "./words.js";
@@ -9,7 +10,7 @@ const MICROPHONE = "visavis.microphone";
 const CAMERA = "visavis.camera";
 const SPEAKER = "visavis.speaker";
 
-/** The dialog in which devices and volume are chosen. The choices are kept for the next visit. */
+/** The dialog in which devices, volume and background are chosen. The choices are kept for the next visit. */
 export class Devices {
   #words;
   #microphones = make("select", { id: "microphone-choice", part: "field" });
@@ -20,6 +21,8 @@ export class Devices {
   #note = make("p", { class: "small", id: "settings-note", role: "status" });
   #title = make("h2", { id: "settings-title" });
   #onChange;
+  #backdrops;
+  #offered = { camera: false, background: false };
   /** @type {Scene | null} */
   #scene = null;
   #abort = new AbortController();
@@ -31,6 +34,9 @@ export class Devices {
   constructor(words, onChange) {
     this.#words = words;
     this.#onChange = onChange;
+    this.#backdrops = new Backdrops(words, (background) => {
+      void this.#scene?.setBackground(background);
+    });
     this.#cameraRow = make("div", { hidden: true }, make("label", { for: "camera-choice" }, words.camera), this.#cameras);
     const speakerRow = make("div", {}, make("label", { for: "speaker-choice" }, words.loudspeaker), this.#speakers);
     speakerRow.hidden = !("setSinkId" in HTMLMediaElement.prototype);
@@ -47,6 +53,7 @@ export class Devices {
         this.#cameraRow,
         make("label", { for: "volume" }, words.volume),
         this.#volume,
+        this.#backdrops.element,
         this.#note,
         make("button", { type: "submit", class: "primary", part: "button" }, words.done),
       ),
@@ -75,10 +82,15 @@ export class Devices {
     };
   }
 
-  /** @param {boolean} offered  whether the visitor may turn a camera on */
-  set camera(offered) {
-    this.#cameraRow.hidden = !offered;
-    this.#title.textContent = offered ? this.#words.settingsWithCamera : this.#words.settings;
+  /** What lies behind the avatar by the visitor's choice; "": none was made, or none is offered. */
+  get background() {
+    return this.#offered.background ? this.#backdrops.chosen : "";
+  }
+
+  /** @param {{camera: boolean, background: boolean}} offered  what the visitor may turn on, or choose */
+  set offered(offered) {
+    this.#offered = offered;
+    this.#arrange();
   }
 
   /** @param {Scene | null} scene  the one that the choices are for */
@@ -97,6 +109,7 @@ export class Devices {
 
   async open() {
     this.#note.textContent = "";
+    this.#arrange();
     await this.#list();
     this.#abort.abort();
     this.#abort = new AbortController();
@@ -109,6 +122,20 @@ export class Devices {
   close() {
     this.#abort.abort();
     this.element.close();
+  }
+
+  #arrange() {
+    const { camera, background } = this.#offered;
+    const words = this.#words;
+    // Not every avatar was cut out of its picture.
+    const shown = background && this.#scene?.picture?.backgrounds !== false;
+    this.#cameraRow.hidden = !camera;
+    this.#backdrops.element.hidden = !shown;
+    this.#title.textContent = shown
+      ? words.settingsWithBackground
+      : camera
+        ? words.settingsWithCamera
+        : words.settings;
   }
 
   async #list() {

@@ -120,6 +120,67 @@ export const PANEL = `
   outline-offset: 4px;
 }
 
+.backdrops {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 7px;
+  min-width: 0;
+  margin: 6px 0 4px;
+  border: 0;
+}
+
+.backdrops legend {
+  padding: 0;
+  margin-bottom: 8px;
+  font-size: 0.92em;
+  font-weight: 600;
+}
+
+.backdrop {
+  position: relative;
+  cursor: pointer;
+}
+
+.backdrop input {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  margin: 0;
+  opacity: 0;
+  cursor: pointer;
+}
+
+.swatch {
+  display: grid;
+  place-items: center;
+  min-width: 34px;
+  height: 34px;
+  padding: 0 12px;
+  border-radius: 17px;
+  box-shadow: inset 0 0 0 1.5px var(--field-line);
+  font-size: 0.92em;
+  font-weight: 500;
+  transition: box-shadow 0.2s;
+}
+
+.colour .swatch {
+  width: 34px;
+  padding: 0;
+  box-shadow: inset 0 0 0 1px rgb(128 128 128 / 45%);
+}
+
+.backdrop input:checked ~ .swatch {
+  box-shadow:
+    0 0 0 2px var(--paper),
+    0 0 0 4.5px var(--accent);
+}
+
+.backdrop input:focus-visible ~ .swatch {
+  outline: 3px solid var(--accent);
+  outline-offset: 6px;
+}
+
 .bar {
   height: 6px;
   flex: none;
@@ -438,6 +499,12 @@ export const PANEL = `
 @container visavis (width >= 720px) {
   .panel {
     padding: 28px;
+  }
+
+  .faces {
+    flex-wrap: wrap;
+    max-height: 228px;
+    overflow: hidden auto;
   }
 
   /* Centred, and yet all within reach of the scroll bar where it is too high. */

@@ -76,8 +76,46 @@ export const STAGE = `
   opacity: 1;
 }
 
-[data-audio-only] .live {
+[data-audio-only] .live,
+.room:not([data-transparent]) canvas.live,
+[data-transparent] video.live {
   visibility: hidden;
+}
+
+/* The page is behind the avatar: of the card only the panel is left. */
+.room[data-transparent] {
+  gap: 14px;
+  overflow: visible;
+  border-color: transparent;
+  background: none;
+  box-shadow: none;
+}
+
+[data-transparent] .portrait {
+  background: none;
+}
+
+[data-transparent] .portrait:not([data-phase="live"]) {
+  border-radius: var(--radius);
+}
+
+[data-transparent] .poster {
+  transition: opacity 0.7s var(--ease);
+}
+
+[data-transparent] [data-phase="live"] .poster,
+[data-transparent] [data-phase="live"] .nobody,
+[data-transparent] [data-phase="live"] ::slotted([slot="poster"]) {
+  opacity: 0;
+}
+
+[data-transparent] .ambient {
+  visibility: hidden;
+}
+
+[data-transparent] .panel {
+  border-radius: var(--radius);
+  background: var(--paper);
 }
 
 /* While calling: a slow breath of light round the picture. */

@@ -6,6 +6,8 @@ import { fill } from "./words.js";
 /** The avatar's face and what lies over it: its activity, the controls, and what is wrong. */
 export class Stage {
   video = make("video", { class: "live", id: "video", part: "video", playsinline: true });
+  /** Where a transparent avatar is seen. */
+  canvas = make("canvas", { class: "live", id: "canvas", part: "canvas", role: "presentation" });
   mute = make("button", { type: "button", class: "round", id: "mute", part: "button mute" }, icon("mic"));
   hangUp = make(
     "button",
@@ -76,6 +78,7 @@ export class Stage {
       this.#nobody,
       make("slot", { name: "poster" }, this.#poster),
       this.video,
+      this.canvas,
       this.#self,
       make("p", { class: "badge", part: "badge" }, words.badge),
       this.#activity,

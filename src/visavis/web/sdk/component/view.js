@@ -65,12 +65,15 @@ export class View {
    * @param {boolean} options.audioOnly
    * @param {boolean} options.captions
    * @param {boolean} options.camera  one may be turned on
+   * @param {boolean} options.background  it may be chosen
+   * @param {boolean} options.transparent  the page shines through
    * @param {string} options.language  of the conversation; "": unknown
    */
-  set options({ audioOnly, captions, camera, language }) {
+  set options({ audioOnly, captions, camera, background, transparent, language }) {
     this.transcript.language = language;
     this.stage.camera.hidden = !camera;
-    this.devices.camera = camera;
+    this.devices.offered = { camera, background: background && !transparent && !audioOnly };
+    this.#room.toggleAttribute("data-transparent", transparent && !audioOnly);
     this.#room.toggleAttribute("data-audio-only", audioOnly);
     this.#room.dataset.captions = captions ? "on" : "off";
   }

@@ -34,7 +34,8 @@ export class Visit {
     this.#name = name;
     this.#tell = tell;
     try {
-      this.scene = new Scene({ ...options, videoElement: view.stage.video, poster: false });
+      const { video, canvas } = view.stage;
+      this.scene = new Scene({ ...options, videoElement: video, canvasElement: canvas, poster: false });
     } catch (error) {
       this.#sleep();
       throw error;
