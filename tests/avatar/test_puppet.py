@@ -143,8 +143,8 @@ def test_between_two_gazes_the_pupil_is_seen_once_and_in_between(vera: AvatarPac
     assert table is not None
 
     def pupil(gaze_x: float) -> tuple[float, int]:
-        row, column = table.gaze_index(gaze_x, 0.0)
-        dark = np.nonzero(table.gaze[row, column, 50:90, 40:110].max(-1) < 70)
+        row, column = table.gaze_place(gaze_x, 0.0)
+        dark = np.nonzero(table.at(0, row, column, slice(None))[50:90, 40:110].max(-1) < 70)
         return float(np.median(dark[1])), len(dark[0])
 
     places = [pupil(x)[0] for x in (0.0, 0.075, 0.15, 0.225, 0.3)]

@@ -6,8 +6,6 @@ import cv2
 
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels
-from visavis.avatar.puppet.eye_table import STEPS
-from visavis.avatar.puppet.opencv import mix
 from visavis.avatar.puppet.rig import Rig
 from visavis.blendshape import ARKIT_INDEX
 
@@ -38,19 +36,11 @@ class Eyes:
         box, middle = table.manifest.box, table.manifest.split - table.manifest.box.left
         for side, part in enumerate((slice(0, middle), slice(middle, box.width))):
             blink, right, left, up, down = (float(face.arkit[index]) for index in _SIDES[side])
-            closing = table.blink_index(max(face.blink, blink))
-            row, column = table.gaze_index(face.gaze_x + right - left, face.gaze_y + up - down)
-            if (closing, row, column) == self._shown[side]:
+            closed = table.blink_place(max(face.blink, blink))
+            row, column = table.gaze_place(face.gaze_x + right - left, face.gaze_y + up - down)
+            if (closed, row, column) == self._shown[side]:
                 continue
-            self._shown[side] = (closing, row, column)
-            if closing == 0:
-                shown = table.gaze[row, column, :, part]
-            elif closing < STEPS:
-                # Only there the gaze is still seen, so the baked blinks (which look ahead) are mixed in.
-                shown = mix(table.gaze[row, column, :, part], table.blink[STEPS, :, part], closing / STEPS)
-            else:
-                shown = table.blink[closing, :, part]
-            across = slice(box.left + part.start, box.left + part.stop)
+            self._shown[side] = (closed, row, column)
             # The three colours; the alpha stays.
-            target = self._picture[box.top : box.bottom, across]
-            cv2.mixChannels([shown], [target], [0, 0, 1, 1, 2, 2])
+            target = self._picture[box.top : box.bottom, box.left + part.start : box.left + part.stop]
+            cv2.mixChannels([table.at(closed, row, column, part)], [target], [0, 0, 1, 1, 2, 2])
