@@ -269,7 +269,10 @@ def _lip_layers(package: AvatarPackage) -> tuple[Pixels, Pixels, int, int]:
     slit = np.array(manifest.mouth.slit, np.float32)
     line = _lip_line(slit, x[0])[None]
     inside = _smooth((x - slit[0, 0]) / (14 * unit)) * _smooth((slit[-1, 0] - x) / (14 * unit))
-    reach = (3 + 1.5 * inside) * unit
+    # Between the corners a thin edge does, more would be seen as a red band in an opening mouth; beside them, where
+    # there is one skin, the two must overlap.
+    between = np.minimum(_smooth((x - slit[0, 0]) / (5 * unit)), _smooth((slit[-1, 0] - x) / (5 * unit)))
+    reach = (3 - 1.9 * between) * unit
     overlap = 1.5 * unit
     above = y < line + overlap
     mirrored = np.where(above, line + overlap + 0.9 * (line + overlap - y), y)
