@@ -36,9 +36,9 @@ class Look:
     lift: float = 0.8
 
 
-TEETH: Final = Look(1.0, 0.75)
+TEETH: Final = Look(1.1, 0.72)
 BACK: Final = Look(0.9, 0.85)
-LOWER: Final = Look(1.0, 0.75)
+LOWER: Final = Look(1.12, 0.72)
 
 
 def interior_box(line: Floats, drop: float, size: int) -> Box:

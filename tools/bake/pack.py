@@ -31,6 +31,20 @@ NOTICE: Final = (
 )
 
 
+OVERRIDES: Final = {
+    "visemes": {
+        "TH": {
+            "jawOpen": 0.30,
+            "mouthLowerDownLeft": 0.42,
+            "mouthLowerDownRight": 0.42,
+            "mouthUpperUpLeft": 0.18,
+            "mouthUpperUpRight": 0.18,
+        },
+    },
+}
+"""The jaw of these faces sinks its teeth little: the tongue needs more room to be seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mouth:
     """The manifest's ``mouth``: ``line`` (points, 2) of the lips; the ``interior`` box of the picture's pixels;
@@ -169,6 +183,7 @@ def manifest_of(baked: Baked) -> dict[str, Any]:
             "rows": rows,
             "shapes": [list(one.shapes) for one in baked.gains],
         },
+        "overrides": OVERRIDES,
     }
 
 

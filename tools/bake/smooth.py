@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-_SCALES: Final = (3.0, 2.0, 1.4, 1.4, 1.0)
+_SCALES: Final = (1.4, 1.0)
 """Blurs, one after the other, that make carried-on values smooth, in points."""
 
 
