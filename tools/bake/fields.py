@@ -18,7 +18,7 @@ _CORNER: Final = 14.0
 """Pixels (of 768) inwards from the lips' corners over which the two skins part."""
 _BESIDE: Final = 70.0
 """Pixels (of 768) beside the face over which its movement dies away …"""
-_NECK: Final = 120.0
+_NECK: Final = 145.0
 """… and below the jaw, where the neck's skin must make way for the chin without being folded."""
 _JUMP: Final = 0.07
 """Decimetres between neighbouring nodes by which the jaw stands out before the neck."""
