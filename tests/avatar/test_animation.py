@@ -297,7 +297,7 @@ def test_blinks_do_not_pile_up() -> None:
     blinks = Blinks(random.Random(1))
     for index in range(30):
         blinks.soon(1.0 + index * 0.01)
-    closed = np.array([blinks.closed(1.0 + index / 100, MANNERS[FaceState.IDLE]) for index in range(35)])
+    closed = np.array([blinks.closed(1.0 + index / 100, 4.0) for index in range(35)])
     assert closed.max() == 1
     assert 8 <= np.sum(closed > 0.5) <= 18
     assert closed[26] == 0

@@ -27,6 +27,13 @@ _STATES: Final = tuple(FaceState)
 _JAW: Final = ARKIT_INDEX["jawOpen"]
 _BROWS: Final = ARKIT_INDEX["browInnerUp"]
 _MOUTH: Final = np.array([name.startswith(("mouth", "jaw")) for name in ARKIT])
+_PARTING: Final = np.array(
+    [
+        name in ("jawOpen", "mouthFunnel", "mouthShrugUpper") or name.startswith(("mouthUpperUp", "mouthLowerDown"))
+        for name in ARKIT
+    ]
+)
+_GAPING: Final = [ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthFunnel"]]
 _VOICE: Final = np.array([name.startswith(("mouth", "jaw", "tongue", "cheekPuff")) for name in ARKIT])
 _EYES: Final = np.array([name.startswith(("eyeBlink", "eyeLook")) for name in ARKIT])
 _GAZE_PER_YAW: Final = 1 / math.radians(26)
@@ -35,6 +42,8 @@ _GAZE_PER_PITCH: Final = 1 / math.radians(20)
 _MOVED_BROWS: Final = shape(browInnerUp=0.22, browOuterUp=0.20)
 """What a gesture of the brows at 1 adds."""
 _ATTENTIVE: Final = shape(browInnerUp=0.08, eyeWide=0.06)
+_MOODED: Final = 0.85
+"""How much of a state's weights an emotion at full intensity takes away."""
 _ATTEND: Final = 0.4
 """Seconds in which the face turns to a visitor who begins to speak."""
 _WIDEST_YAW, _WIDEST_PITCH, _WIDEST_ROLL = 0.15, 0.11, 0.15
@@ -64,11 +73,12 @@ class Animator:
             [(m.yaw_drift, m.pitch_drift, m.roll_drift, m.yaw, m.pitch, m.roll) for m in manners], np.float32
         )
         # A stream each, so that one layer's draws do not depend on another's.
-        streams = [random.Random(f"{seed}:{name}") for name in ("blink", "gaze", "drift", "attention")]
+        streams = [random.Random(f"{seed}:{name}") for name in ("blink", "gaze", "drift", "attention", "turns")]
         self._blinks, self._gaze = Blinks(streams[0]), Gaze(streams[1])
         self._drifts = [Drift(streams[2], pace) for pace in (0.11, 0.14, 0.09, 0.08, 0.07, 0.16)]
         self._breath_phase = streams[2].random()
         self._speech, self._follower = SpeechMotion(tables.visemes), Follower()
+        self._turns = streams[4]
         self._beats, self._attention, self._gestures = Beats(seed), Attention(streams[3]), Gestures()
         self._mood = Mood(tables.emotions)
         self._events: list[tuple[float, int, _Event]] = []
@@ -144,12 +154,15 @@ class Animator:
         self._advance(at)
         mouth, followed, bearing = self._speech.pose(at), self._follower.pose(at), self._mood.bearing()
         gesture, attending = self._gestures.pose(at), float(self._attending.values[0])
-        jaw = float(mouth.weights[_JAW])
-
-        weights = self._mix.values @ self._manner_weights + bearing.weights + attending * _ATTENTIVE
-        # Speech needs the mouth: a smile gives way to it, most where the jaw is open.
-        weights[_MOUTH] *= 1 - mouth.activity * (0.35 + 0.65 * min(1.0, 2 * jaw))
-        weights += mouth.weights
+        state = (1 - _MOODED * bearing.presence) * (self._mix.values @ self._manner_weights) + attending * _ATTENTIVE
+        # Speech needs the mouth: a smile gives way to it, most where the jaw is open; nothing parts closing lips.
+        jaw = min(1.0, 2 * float(mouth.weights[_JAW]))
+        state[_MOUTH] *= 1 - mouth.activity * (0.35 + 0.65 * jaw)
+        mood = bearing.weights
+        mood[_MOUTH] *= 1 - mouth.activity * (0.3 + 0.4 * jaw)
+        mood[_GAPING] *= 1 - self._mix.values[_STATES.index(FaceState.SPEAKING)]
+        mood[_PARTING] *= (1 - mouth.activity) * (1 - mouth.closure)
+        weights = state + mood + mouth.weights
         weights += gesture.brows * _MOVED_BROWS
         drift = [bearing.drift * wander.at(at) for wander in self._drifts]
         weights[_BROWS] += 0.05 * (1 + drift[5])
@@ -167,8 +180,8 @@ class Animator:
         roll = _within(roll + bearing.roll + roll_drift * drift[2] + beats * gesture.roll, _WIDEST_ROLL)
         manner = self._manners[self._state]
         ours = 1 - followed.eyes
-        closed = self._blinks.closed(at, manner)
-        look_x, look_y = self._gaze.at(at, manner, self._blinks)
+        closed = self._blinks.closed(at, manner.blink_every * bearing.blink_every)
+        look_x, look_y = self._gaze.at(at, manner, bearing, attending, self._blinks)
         weights = np.clip(weights, 0.0, 1.0, dtype=np.float32)
         if self._shown is not None:
             most = np.float32(_SPEED * (at - self._shown_at))
@@ -237,9 +250,13 @@ class Animator:
             case bool():
                 self._visitor_speaks = event
                 self._attention.hear(event, at)
+                if not event and self._turns.random() < 0.4:
+                    self._blinks.soon(max(at, self._now) + 0.1)
             case FaceState():
-                if event is FaceState.INTERRUPTED and self._state is not event:
-                    self._blinks.soon(at + 0.06)
+                startled = event is FaceState.INTERRUPTED and self._state is not event
+                ends = self._state is FaceState.SPEAKING and event is not self._state
+                if startled or (ends and self._turns.random() < 0.7):
+                    self._blinks.soon(max(at, self._now) + 0.06)
                 self._startled_until = at + STARTLED if event is FaceState.INTERRUPTED else math.inf
                 self._state = event
 

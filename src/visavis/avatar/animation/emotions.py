@@ -41,15 +41,21 @@ class Expression:
 
 EXPRESSIONS: Final[dict[Emotion, Expression]] = {
     Emotion.HAPPY: Expression(
-        shape(mouthSmile=0.80, cheekSquint=0.70, eyeSquint=0.22, browOuterUp=0.15, browInnerUp=0.10, mouthUpperUp=0.25),
-        pitch=-0.015,
+        shape(
+            mouthSmile=0.90, cheekSquint=0.90, eyeSquint=0.45, mouthUpperUp=0.50, mouthLowerDown=0.28, mouthDimple=0.2,
+            jawOpen=0.06, browOuterUp=0.25, browInnerUp=0.15,
+        ),
+        pitch=-0.02,
         beats=1.25,
         drift=1.15,
     ),
     Emotion.SAD: Expression(
-        shape(browInnerUp=0.95, mouthFrown=0.75, mouthShrugLower=0.35, eyeSquint=0.15, mouthPress=0.10),
-        pitch=0.07,
-        roll=0.03,
+        shape(
+            browInnerUp=1.0, browDown=0.10, mouthFrown=1.0, mouthShrugLower=0.50, mouthRollLower=0.10, eyeSquint=0.15,
+            eyeBlink=0.22,
+        ),
+        pitch=0.075,
+        roll=0.035,
         blink_every=0.8,
         look_away=1.6,
         away=(0.25, -0.3),
@@ -57,23 +63,29 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
         drift=0.6,
     ),
     Emotion.SURPRISED: Expression(
-        shape(browInnerUp=0.95, browOuterUp=0.95, eyeWide=0.90, jawOpen=0.22, mouthFunnel=0.15),
-        pitch=-0.05,
+        shape(browInnerUp=1.0, browOuterUp=1.0, eyeWide=1.0, jawOpen=0.26, mouthFunnel=0.22),
+        pitch=-0.06,
         blink_every=1.6,
         look_away=0.2,
         drift=0.6,
     ),
     Emotion.CONCERNED: Expression(
-        shape(browInnerUp=0.75, browDown=0.35, eyeSquint=0.25, mouthFrown=0.25, mouthPress=0.35),
+        shape(
+            browInnerUp=1.0, browDown=0.20, eyeSquint=0.45, eyeBlink=0.06, mouthFrown=0.60, mouthStretch=0.40,
+            mouthPress=0.35, mouthRollLower=0.20,
+        ),
         pitch=0.02,
-        roll=0.06,
+        roll=0.075,
         look_away=0.5,
         beats=0.8,
         drift=0.7,
     ),
     Emotion.STERN: Expression(
-        shape(browDown=0.95, eyeSquint=0.45, mouthPress=0.55, mouthFrown=0.25, noseSneer=0.20, mouthRollUpper=0.15),
-        pitch=0.03,
+        shape(
+            browDown=1.0, eyeSquint=0.70, noseSneer=0.35, mouthPress=0.45, mouthFrown=0.70, mouthRollUpper=0.20,
+            mouthRollLower=0.15, mouthShrugLower=0.20, eyeBlink=0.10,
+        ),
+        pitch=0.045,
         blink_every=1.8,
         look_away=0.15,
         beats=0.9,
@@ -81,11 +93,11 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
     ),
     Emotion.AMUSED: Expression(
         shape(
-            mouthSmileLeft=0.75, mouthSmileRight=0.35, mouthDimpleLeft=0.4, cheekSquint=0.45, eyeSquint=0.30,
-            browOuterUpRight=0.45, browInnerUp=0.08,
+            mouthSmileLeft=1.0, mouthSmileRight=0.35, mouthDimpleLeft=0.60, mouthLeft=0.15, cheekSquintLeft=0.8,
+            cheekSquintRight=0.35, eyeSquint=0.40, browOuterUpRight=0.85, browDownLeft=0.30, browInnerUp=0.10,
         ),
-        roll=0.07,
-        yaw=-0.03,
+        roll=0.085,
+        yaw=-0.04,
         beats=1.1,
         drift=1.1,
     ),
@@ -103,6 +115,8 @@ class Bearing:
     """What a mood adds up to: ``weights`` (52,) and angles to add, factors to multiply by."""
 
     weights: Weights
+    presence: float
+    """How much the face is taken by the mood, 0–1: so much of what the state alone would show is gone."""
     yaw: float
     pitch: float
     roll: float
@@ -152,5 +166,14 @@ class Mood:
         strongest = int(shown.argmax())
         away = self._expressions[strongest].away if shown[strongest] > _STRONG else None
         return Bearing(
-            shown @ self._weights, yaw, pitch, roll, 1 + blink, max(0.0, 1 + look), away, max(0.0, 1 + beats), 1 + drift
+            shown @ self._weights,
+            min(1.0, float(shown.sum())),
+            yaw,
+            pitch,
+            roll,
+            1 + blink,
+            max(0.0, 1 + look),
+            away,
+            max(0.0, 1 + beats),
+            1 + drift,
         )
