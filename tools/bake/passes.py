@@ -36,7 +36,7 @@ class Quality:
     gains: int
 
 
-FULL = Quality(768, 24, 20, 40, 12)
+FULL = Quality(768, 20, 14, 32, 10)
 QUICK = Quality(512, 10, 6, 10, 6)
 
 
