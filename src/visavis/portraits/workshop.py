@@ -127,7 +127,7 @@ class Workshop:
             if not isinstance(error, OSError):
                 raise
             log.error("the avatars' folder cannot be written", folder=str(self._folder), error=str(error))
-            raise Declined("no_room", "This server cannot write into its folder of avatars.") from None
+            raise _no_room() from None
         log.info("draft begun", draft=_short(draft), drafts=len(self._drafts))
         return draft
 
@@ -135,7 +135,7 @@ class Workshop:
         """The draft, if it is the owner's. It counts as asked for. Raises ``Declined``."""
         draft = self._drafts.get(id)
         if draft is None or draft.owner != owner:
-            raise Declined("unknown_draft", "This draft is not there any more. Please begin anew.")
+            raise _gone()
         draft.asked = self._clock()
         return draft
 
@@ -153,8 +153,6 @@ class Workshop:
             await self._keep(draft, body)
         finally:
             draft.busy = False
-        if draft.id not in self._drafts:
-            raise Declined("unknown_draft", "This draft is not there any more. Please begin anew.")
         draft.findings, draft.built, draft.film, draft.warnings = None, False, False, ()
         draft.wish = Wish()
         self._line_up(draft)
@@ -242,18 +240,27 @@ class Workshop:
     async def _keep(self, draft: Draft, body: AsyncIterable[bytes]) -> None:
         """Write the photo piece by piece, and no more than may be taken."""
         size, held = 0, bytearray()
-        draft.photo.unlink(missing_ok=True)
         async for chunk in body:
             size += len(chunk)
             if size > MAX_BYTES:
                 raise Declined("too_large", f"The photo is larger than {MAX_BYTES >> 20} MB. Save it smaller.")
             held += chunk
             if len(held) >= _PIECE:
-                await asyncio.to_thread(_append, draft.photo, bytes(held))
+                await self._write(draft, bytes(held), begin=size == len(held))
                 held.clear()
         if not size:
             raise Declined("not_an_image", "There is no photo in the request.")
-        await asyncio.to_thread(_append, draft.photo, bytes(held))
+        await self._write(draft, bytes(held), begin=size == len(held))
+
+    async def _write(self, draft: Draft, data: bytes, *, begin: bool) -> None:
+        try:
+            await asyncio.to_thread(_append, draft.photo, data, begin=begin)
+        except OSError as error:
+            if draft.id in self._drafts:
+                log.error("a photo could not be kept", draft=_short(draft), error=str(error))
+                raise _no_room() from None
+        if draft.id not in self._drafts:
+            raise _gone()
 
     def _line_up(self, draft: Draft, *, face: bool = True) -> None:
         draft.fault = None
@@ -343,7 +350,7 @@ class Workshop:
                 draft.avatar.rename(target)
             except OSError as error:
                 log.error("an avatar could not be saved", avatar=id, error=str(error))
-                raise Declined("no_room", "This server cannot write into its folder of avatars.") from None
+                raise _no_room() from None
             self._catalogue.reload()
             return id
         raise Declined("name_taken", f"There are too many avatars called {draft.name}. Choose another name.")
@@ -391,8 +398,16 @@ def _check_points(points: Places, findings: Findings) -> None:
         raise Declined("points_invalid", "A point lies outside the photo.")
 
 
-def _append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
+def _gone() -> Declined:
+    return Declined("unknown_draft", "This draft is not there any more. Please begin anew.")
+
+
+def _no_room() -> Declined:
+    return Declined("no_room", "This server cannot write into its folder of avatars.")
+
+
+def _append(path: Path, data: bytes, *, begin: bool) -> None:
+    with path.open("wb" if begin else "ab") as file:
         file.write(data)
 
 

@@ -38,6 +38,10 @@ const PHOTO_FAULTS = [
   "no_face", "several_faces", "face_too_small", "turned_away", "covered", "eyes_closed", "not_an_image", "too_large",
 ];
 
+/** What is looked for at the points, and not found there either when they are in a wrong place. */
+const SEEN_AT_POINTS = ["covered", "eyes_closed", "turned_away"];
+const MISPLACED = "If that is not so, a point is not in its place.";
+
 const body = document.body;
 const photo = find("photo", HTMLImageElement);
 const film = find("film", HTMLVideoElement);
@@ -119,10 +123,15 @@ function focusHeading() {
  */
 function complain(code, message) {
   find("alert-title", HTMLElement).textContent = TITLES[/** @type {keyof typeof TITLES} */ (code)] ?? "This did not work";
-  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  find("alert-text", HTMLElement).textContent = /[.!?]$/u.test(sentence) ? sentence : `${sentence}.`;
+  find("alert-text", HTMLElement).textContent = sentence(message);
   find("alert", HTMLElement).hidden = false;
   find("alert", HTMLElement).scrollIntoView({ block: "nearest" });
+}
+
+/** @param {string} text  with a capital letter and a full stop, or without */
+function sentence(text) {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/u.test(begun) ? begun : `${begun}.`;
 }
 
 function calm() {
@@ -530,7 +539,8 @@ async function arrive(now, signal) {
     show("photo");
   }
   if (now.error && !signal.aborted) {
-    complain(now.error.code, now.error.message);
+    const misplaced = body.dataset.view === "points" && SEEN_AT_POINTS.includes(now.error.code);
+    complain(now.error.code, misplaced ? `${sentence(now.error.message)} ${MISPLACED}` : now.error.message);
   }
   focusHeading();
 }
@@ -625,7 +635,7 @@ async function openPreview(now, signal) {
     ? "This is how the avatar moves and speaks. It is kept only when you save it."
     : "The voice of this server could not be heard just now, so here is a picture alone. It is kept only when you save it.";
   find("warnings", HTMLElement).replaceChildren(
-    ...now.warnings.map((text) => make("li", {}, `${text.charAt(0).toUpperCase()}${text.slice(1)}.`)),
+    ...now.warnings.map((text) => make("li", {}, sentence(text))),
   );
   find("save", HTMLElement).textContent = `Save ${now.name}`;
   for (const input of document.querySelectorAll('input[name="preview-voice"]')) {
