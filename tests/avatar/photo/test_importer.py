@@ -28,6 +28,8 @@ from visavis.avatar.photo.errors import (
 )
 from visavis.avatar.photo.folder import avatar_id, save_photo_avatar
 from visavis.avatar.photo.importer import PhotoAvatar, Stage, analyse_photo, build_avatar, import_photo
+from visavis.avatar.photo.table import load_table
+from visavis.avatar.photo.topology import NAMED
 from visavis.avatar.preview import still
 from visavis.viseme import Viseme
 
@@ -277,6 +279,19 @@ def test_lying_on_its_side(portrait: Pixels) -> None:
         import_photo(
             encoded(lying), name="Ana", consent=AGREED, points={k: (768 - y, x) for k, (x, y) in POINTS.items()}
         )
+
+
+@pytest.mark.parametrize(("axis", "way"), [("yaw", "to the side"), ("pitch", "up or down")])
+def test_a_turned_face(portrait: Pixels, axis: str, way: str) -> None:
+    table, angle = load_table(), np.radians(32)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = {"yaw": [[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], "pitch": [[1, 0, 0], [0, cos, -sin], [0, sin, cos]]}
+    places = 240 * table.points @ np.array(turn[axis]).T + 384
+    points = {name: (float(places[index, 0]), float(places[index, 1])) for name, index in NAMED.items()}
+    face = replace(analyse_photo(encoded(portrait)).face, points=places, found=True)
+    analysis = replace(analyse_photo(encoded(portrait)), face=face)
+    with pytest.raises(TurnedAway, match=way):
+        build_avatar(analysis, name="Ana", consent=AGREED, points=points)
 
 
 @pytest.mark.parametrize("colour", [(190, 160, 120), (25, 25, 25), (235, 235, 235)])

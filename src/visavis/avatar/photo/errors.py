@@ -56,6 +56,12 @@ class Covered(PhotoError):
         self.part = part
 
 
+class CutOff(PhotoError):
+    """A part of the face lies beyond the photograph's edge."""
+
+    code = "cut_off"
+
+
 class EyesClosed(PhotoError):
     """The eyes are shut, so what they look like open is not known."""
 

@@ -14,6 +14,8 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
 """Largest photograph, unpacked."""
 MIN_SIDE: Final = 64
+_BEHIND: Final = 200
+"""Grey behind a picture with transparent parts."""
 _WORKING_SIDE: Final = 2400
 """Photographs are made smaller to this longest side: an avatar's picture has less."""
 
@@ -36,14 +38,34 @@ def decode(data: bytes) -> Pixels:
     try:
         # Without IMREAD_IGNORE_ORIENTATION, OpenCV turns the picture as its EXIF data asks.
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        alpha = _alpha(data)
     except cv2.error:
-        picture = None
+        picture = alpha = None
     if picture is None:
         raise NotAnImage("the picture is damaged")
     # What was announced bounds what is decoded; a decoder that found more is not trusted.
     if picture.shape[0] * picture.shape[1] != width * height:
         raise NotAnImage("the picture is damaged: its size is not what it says")
-    return _smaller(np.asarray(picture, np.uint8))
+    upright = np.asarray(picture, np.uint8)
+    if alpha is not None and alpha.shape == upright.shape[:2]:
+        # What is not to be seen may hold anything.
+        share = (alpha.astype(np.float32) / 255)[..., None]
+        upright = np.asarray(upright * share + _BEHIND * (1 - share) + 0.5, np.uint8)
+    return _smaller(upright)
+
+
+def _alpha(data: bytes) -> Pixels | None:
+    """(height, width): how much of each pixel is to be seen, if the picture says so."""
+    # PNG: RFC 2083 §4.1.1 (colour types with alpha) and §4.2.9 (tRNS); WebP: RFC 9649 §2.7 (L), §3.4.
+    png = data[:8] == b"\x89PNG\r\n\x1a\n" and (data[25] in (4, 6) or b"tRNS" in data[:4096])
+    webp = data[8:12] == b"WEBP" and (data[12:16] == b"VP8L" or (data[12:16] == b"VP8X" and bool(data[20] & 0x10)))
+    if not (png or webp):
+        return None
+    whole = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
+        return None
+    alpha = whole[..., 3]
+    return np.asarray(alpha // 257 if alpha.dtype == np.uint16 else alpha, np.uint8)
 
 
 def _smaller(picture: Pixels) -> Pixels:

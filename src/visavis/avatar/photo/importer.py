@@ -216,8 +216,9 @@ def _analysed(photo: Pixels, face: Face, *, by_hand: bool) -> PhotoAnalysis:
     sure = by_hand or (face.found and face.score >= _SURE)
     if sure:
         checks.check_pose(pose_of(face, load_table()))
+        checks.check_inside(photo, face)
         checks.check_seen(photo, face)
-    warnings: list[str] = []
+    warnings = checks.light_warnings(photo, face)
     if face.height < checks.SOFT_HEIGHT:
         warnings.append(
             f"the face is {face.height:.0f} pixels high and will look soft; {checks.SOFT_HEIGHT} or more are good"

@@ -29,8 +29,12 @@ _VIEWS: Final = ((1.0, 0.0), (0.94, 0.05), (1.06, -0.05), (0.97, -0.09), (1.03, 
 _RIVAL: Final = 0.4
 """A second face counts when it is at least this share of the first one's size."""
 _SURE: Final = 0.5
-_DOUBTFUL: Final = 0.08
+_DOUBTFUL: Final = 0.03
 """Doubt that leaves a point a quarter of its confidence."""
+_UPRIGHT: Final = 0.95
+"""How sure the networks are of a face that is not upside down …"""
+_SURER: Final = 0.1
+"""… and how much surer they must be of it the other way up."""
 _ODD: Final = 0.2
 """How far points placed by hand may lie from where an average face has them, in distances of the eyes' corners."""
 _HELD: Final = (10, 338, 109, 454, 234, 323, 93)
@@ -138,10 +142,21 @@ def _shifted(face: Detection, by: float) -> Detection:
 
 
 def _by_networks(picture: Pixels, networks: FaceNetworks, detection: Detection) -> Face:
+    angle = _angle(detection.eyes[0], detection.eyes[1])
+    face = _turned(picture, networks, detection, angle)
+    if face.score < _UPRIGHT:
+        # Upside down a face is still found, but its parts are seen where they are not.
+        other = _turned(picture, networks, detection, angle + np.pi)
+        if other.score > face.score + _SURER:
+            return other
+    return face
+
+
+def _turned(picture: Pixels, networks: FaceNetworks, detection: Detection, angle: float) -> Face:
+    """The detected face, taken to be turned by ``angle``."""
     left, top, right, bottom = detection.box
     centre = np.array([(left + right) / 2, (top + bottom) / 2])
     side = 1.5 * detection.side
-    angle = _angle(detection.eyes[0], detection.eyes[1])
     points = np.empty((0, 3))
     for _ in range(_ROUNDS):
         points, _ = _view(picture, networks, centre, side, angle)
