@@ -21,7 +21,10 @@ def to_blender(points: Points) -> Points:
 
 
 class MeshObject:
-    """A Blender mesh made of some faces of a vertex array; `move` sets new places for the same array."""
+    """A Blender mesh made of some faces of a vertex array; `move` sets new places for the same array.
+
+    Textures may hold on to the attribute "rest": the places at the start.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,8 @@ class MeshObject:
         for key, values in (attributes or {}).items():
             attribute = mesh.attributes.new(key, "FLOAT", "POINT")
             attribute.data.foreach_set("value", np.ascontiguousarray(values[self._used], np.float32))
+        rest = mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT")
+        rest.data.foreach_set("vector", to_blender(vertices[self._used]).astype(np.float32).ravel())
         mesh.polygons.foreach_set("use_smooth", [True] * len(mesh.polygons))
         mesh.materials.append(material)
         self.object = bpy.data.objects.new(name, mesh)
@@ -90,12 +95,14 @@ class Strands:
 class Nodes:
     """Short forms for building a shader tree of one material."""
 
-    def __init__(self, name: str, *, empty: bool = False) -> None:
+    def __init__(self, name: str, *, empty: bool = False, on_rest: bool = False) -> None:
+        """`on_rest`: procedural textures stick to the mesh as it moves, by the attribute "rest" of `MeshObject`."""
         self.material = bpy.data.materials.new(name)
         self.material.use_nodes = True
         self.tree = self.material.node_tree
         if empty:
             self.tree.nodes.clear()
+        self._on_rest = on_rest
         self._coordinates: Socket | None = None
 
     @property
@@ -122,9 +129,12 @@ class Nodes:
             socket.default_value = value
 
     def position(self) -> Socket:
-        """Object coordinates of the shaded point, Blender axes, dm."""
+        """Place of the shaded point, Blender axes, dm."""
         if self._coordinates is None:
-            self._coordinates = self.add("ShaderNodeTexCoord").outputs["Object"]
+            if self._on_rest:
+                self._coordinates = self.add("ShaderNodeAttribute", attribute_name="rest").outputs["Vector"]
+            else:
+                self._coordinates = self.add("ShaderNodeTexCoord").outputs["Object"]
         return self._coordinates
 
     def attribute(self, name: str) -> Socket:

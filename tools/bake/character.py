@@ -24,7 +24,19 @@ from bake.skin import skin_masks, skin_material
 from bake.surface import Bound, Surface
 from bake.teeth import gum, rigid_motion, row_of_teeth
 
-PARTS = ("body", "eyes", "cornea", "hair", "brows", "lashes", "upper_teeth", "lower_teeth", "tongue", "clothes")
+PARTS = (
+    "body",
+    "eyes",
+    "cornea",
+    "hair",
+    "brows",
+    "lashes",
+    "upper_teeth",
+    "lower_teeth",
+    "tongue",
+    "beard",
+    "clothes",
+)
 HAIR_RADIUS, BROW_RADIUS, LASH_RADIUS, BEARD_RADIUS = 0.0030, 0.0013, 0.0018, 0.0018  # dm
 
 
@@ -138,11 +150,11 @@ class Character:
             if group == "body" and min(self.rest[index][1] for index in face) > 3.6:
                 kept.append(face)
                 corners.append(uv)
-        lids = lid_margins(self.rest, self._lid_faces(), self.marks)
+        self._lids = lid_margins(self.rest, self._lid_faces(), self.marks)
         marks = paint_marks(
             face_map(self.mesh, self.rest, self.marks),
             self.marks,
-            lids,
+            self._lids,
             self.identity.brow,
             self.identity.skin.wrinkles,
         )
@@ -199,11 +211,11 @@ class Character:
         self._riding: list[tuple[Strands, Bound]] = []
         brows, bound = brow_strands(self.rest, front, self.marks, identity.brow)
         self._ride("brows", Strands("brows", brows, BROW_RADIUS, brow_hair), bound)
-        lashes, bound = lash_strands(self.rest, self._lid_faces(), self.marks, identity.lash_length)
+        lashes, bound = lash_strands(self.rest, self._lid_faces(), self._lids, identity.lash_length)
         self._ride("lashes", Strands("lashes", lashes, LASH_RADIUS, lash_hair, tip=0.1), bound)
         if identity.beard is not None:
             beard, bound = beard_strands(self.rest, face, self.marks, identity.beard)
-            self._ride("body", Strands("beard", beard, BEARD_RADIUS, brow_hair), bound)
+            self._ride("beard", Strands("beard", beard, BEARD_RADIUS, brow_hair), bound)
 
     def _ride(self, part: str, strands: Strands, bound: Bound) -> None:
         self._riding.append((strands, bound))

@@ -14,6 +14,7 @@ from bake.tailoring import (
     Line,
     Piece,
     around_neck,
+    ball,
     body_piece,
     button,
     on_front,
@@ -28,6 +29,8 @@ def dress(mesh: BaseMesh, vertices: Points, marks: Landmarks, person: Identity) 
     tailor = Tailor(mesh, vertices, marks)
     garments = {"jumper": tailor.jumper, "shirt": tailor.shirt, "blazer": tailor.blazer, "cardigan": tailor.cardigan}
     garments[person.garment](person)
+    if person.earrings:
+        tailor.earrings(marks)
     return tailor.made
 
 
@@ -87,6 +90,13 @@ class Tailor:
         collar_ring = around_neck(ring)
         collar = turned_collar(collar_ring, surface, gap=0.95, stand=0.10, fall=0.26, point=0.04)
         self._add("blazer collar", collar, wool, thickness=0.025, subdivisions=1)
+
+    def earrings(self, marks: Landmarks) -> None:
+        """A small golden ball on each lobe."""
+        gold = plain_material("gold", (0.85, 0.55, 0.20), 0.18)
+        gold.node_tree.nodes["Principled BSDF"].inputs["Metallic"].default_value = 1
+        for side in (1, -1):
+            self._add("earring", ball((marks.lobe + [0.01, 0.06, 0.05]) * [side, 1, 1], 0.035), gold)
 
     def _round(self, low: float, dip: float = 0.0) -> Line:
         """A round neckline `low` dm under the neck's joint, `dip` dm deeper in front."""

@@ -44,7 +44,7 @@ def brow_strands(vertices: Points, faces: list[Face], marks: Landmarks, brow: Br
 def brow_middle(along: Points, marks: Landmarks, brow: Brow) -> tuple[Points, Points]:
     """x and y of the left brow's middle line, `along` 0 at the inner end to 1 at the tail."""
     rise = 0.046 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2) - 0.075 * np.clip((along - 0.62) / 0.38, 0, 1) ** 1.4
-    return marks.eye[0] - 0.195 + 0.415 * along, marks.eye[1] + 0.172 + brow.raised + brow.arch * rise
+    return marks.eye[0] - 0.195 + 0.415 * along, marks.eye[1] + 0.152 + brow.raised + brow.arch * rise
 
 
 def _laid(
@@ -93,13 +93,15 @@ def lid_margins(vertices: Points, faces: list[Face], marks: Landmarks) -> dict[i
     return edges
 
 
-def lash_strands(vertices: Points, faces: list[Face], marks: Landmarks, length: float) -> tuple[Points, Bound]:
-    """Upper and lower lashes, in small tapering bundles, rooted on the lid edges and bound to the lid skin."""
+def lash_strands(
+    vertices: Points, faces: list[Face], lids: dict[int, tuple[Points, Points]], length: float
+) -> tuple[Points, Bound]:
+    """Upper and lower lashes, rooted on the lid edges (as `lid_margins` finds them) and bound to the lid skin."""
     rng = np.random.default_rng(5)
     rays = FrontRays(vertices, faces)
     strands: list[Points] = []
     owners: list[int] = []
-    for side, (upper, lower) in lid_margins(vertices, faces, marks).items():
+    for side, (upper, lower) in lids.items():
         for edge, up in ((upper, True), (lower, False)):
             for strand in _lashes_of(edge, side, up, length, rng):
                 strands.append(strand)

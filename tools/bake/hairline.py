@@ -13,7 +13,7 @@ from bake.landmarks import Landmarks
 
 # Degrees from straight ahead, and height above the eyes in dm.
 AZIMUTH = np.array([0, 15, 30, 42, 52, 60, 68, 74, 80, 88, 96, 105, 120, 150, 180.0])
-HEIGHT = np.array([0.635, 0.63, 0.585, 0.49, 0.36, 0.22, 0.03, -0.16, -0.10, 0.16, 0.10, -0.15, -0.45, -0.70, -0.76])
+HEIGHT = np.array([0.585, 0.58, 0.55, 0.47, 0.34, 0.20, 0.03, -0.16, -0.10, 0.16, 0.10, -0.15, -0.45, -0.70, -0.76])
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Hairline:
 
     def cover(self, points: Points) -> NDArray[np.float64]:
         """0–1: how much of the skin at points is covered with hair; fades over the line, none on the ears."""
-        cover = np.clip(self.above(points) / 0.10 + 0.15, 0, 1)
+        cover = np.clip(self.above(points) / 0.16 + 0.20, 0, 1) ** 1.4
         beside = (
             (np.abs(points[..., 0]) > self.ear[0] - 0.12)
             & (points[..., 1] < self.ear[1] + 0.33)

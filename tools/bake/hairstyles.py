@@ -142,33 +142,64 @@ def _crop(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
 
 
 def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
-    """Parted, combed back over the ears into a low bun, with loose short hair along the hairline."""
+    """Combed up and back into a bun behind the crown, with loose strands at the temples and along the hairline."""
     steps = 24
     roots = plant(head.surface, head.line, hair.strands, 420, rng, edge=1.2)
     start, count = roots.places, hair.strands
-    eye, centre = head.marks.eye[1], head.marks.centre
-    side = np.where(start[:, 0] + 0.015 * rng.normal(size=count) > hair.parting, 1.0, -1.0)
-    front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2]) * smoothstep(eye + 0.1, eye + 0.5, start[:, 1])
-    bun = np.array([0.0, eye - 0.42, centre[2] - 0.95])
-    spread = roots.per_clump(rng, 3) * 0.05 + rng.normal(size=(count, 3)) * 0.03
-    length = np.linalg.norm(start - bun, axis=1) * 1.3
-    baby = rng.random(count) < 0.10 * np.exp(-((head.line.above(start) / 0.08) ** 2)) * 4
-    length = np.where(baby, 0.10 + 0.25 * rng.random(count), length)
+    eye, centre, crown = head.marks.eye[1], head.marks.centre, head.marks.crown
+    side = np.where(start[:, 0] > hair.parting, 1.0, -1.0)
+    front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2])
+    bun = np.array([0.0, crown[1] + 0.02, centre[2] - 0.42])
+    spread = roots.per_clump(rng, 3) * 0.045 + rng.normal(size=(count, 3)) * 0.025
+    at_edge = np.exp(-((head.line.above(start) / 0.07) ** 2))
+    baby = rng.random(count) < 0.30 * at_edge
+    length = np.where(baby, 0.08 + 0.22 * rng.random(count), np.linalg.norm(start - bun, axis=1) * 1.12)
     step = length / (steps - 1)
-    high = smoothstep(eye + 0.3, eye + 0.9, start[:, 1])
-    lift = 0.02 + (0.04 + 0.05 * front + 0.07 * high) * (0.2 + 0.8 * roots.layer)
+    high = smoothstep(eye + 0.35, eye + 0.9, start[:, 1])
+    lift = 0.02 + (0.03 + 0.04 * front + 0.07 * high) * (0.2 + 0.8 * roots.layer)
     strands = np.zeros((count, steps, 3))
     strands[:, 0] = point = start
-    heading = unit(roots.normals * 0.4 + np.stack([side * 0.7, 0.2 + 0 * side, -0.4 + 0 * side], 1))
+    heading = unit(roots.normals * 0.5 + np.stack([side * 0.25, 0.5 + 0 * side, -0.4 + 0 * side], 1) + 3 * spread)
     for index in range(1, steps):
         s = index / (steps - 1)
-        aim = unit(bun - point)
-        over = np.stack([side, 0.0 * side, -0.45 + 0 * side], 1)
-        turn = np.clip(s * 2.0 - 0.6 * front, 0, 1)[:, None]
-        wish = unit(unit(over) * (1 - turn) + aim * turn + spread)
+        over = np.stack([side * 0.25 * front, 0.5 + 0 * side, -0.6 + 0 * side], 1)
+        turn = np.clip(s * 1.8 - 0.3 * front, 0, 1)[:, None]
+        wish = unit(unit(over) * (1 - turn) + unit(bun - point) * turn + spread * np.where(baby, 4, 1)[:, None])
         heading = unit(0.55 * heading + 0.45 * wish)
         point = point + heading * step[:, None]
         height = 0.015 + lift * np.sin(np.pi * min(0.9, 0.08 + 0.85 * s)) ** 0.8
-        point = press_to(head.surface, point, np.where(baby, 0.02 + 0.05 * s, height))
+        point = press_to(head.surface, point, np.where(baby, 0.015 + 0.07 * s, height))
         strands[:, index] = point
-    return fly_away(strands, centre, rng, 0.04, 0.05)
+    combed = fly_away(strands, centre, rng, 0.04, 0.05)
+    return np.concatenate([combed, _knot(bun + [0, 0.10, 0], count // 6, steps, rng), _locks(head, steps, rng)])
+
+
+def _knot(centre: Points, count: int, steps: int, rng: np.random.Generator) -> Points:
+    """Strands wound into a bun (a torus whose hole looks up and back)."""
+    axis = unit(np.array([0.0, 0.75, -0.65]))
+    first = np.array([1.0, 0, 0])
+    second = np.cross(axis, first)
+    turn = rng.uniform(0, 6.28, (count, 1)) + np.linspace(0, 4.2, steps)[None]
+    tube = rng.uniform(0, 6.28, (count, 1)) + 0.9 * np.linspace(0, 4.2, steps)[None] + 0.2 * rng.normal(size=(count, 1))
+    thick = 0.125 * (0.8 + 0.25 * rng.random((count, 1)))
+    ring = (0.155 + thick * np.cos(tube))[..., None] * (
+        np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second
+    )
+    stray = (rng.random((count, 1, 1)) < 0.05) * rng.normal(size=(count, 1, 3)) * 0.02
+    return centre + ring + (thick * np.sin(tube))[..., None] * axis + stray
+
+
+def _locks(head: Head, steps: int, rng: np.random.Generator, each: int = 90) -> Points:
+    """A thin loose lock before each ear, down to the jaw."""
+    along = np.linspace(0, 1, steps)[None, :, None]
+    locks: list[Points] = []
+    for side in (1.0, -1.0):
+        root = np.array([side * (head.marks.ear[0] - 0.16), head.marks.eye[1] + 0.28, head.marks.ear[2] + 0.42])
+        starts = root + rng.normal(size=(each, 1, 3)) * [0.015, 0.05, 0.02]
+        reach = (0.75 + 0.3 * rng.random((each, 1, 1))) * (1.0 if side > 0 else 0.85)
+        bow = side * 0.10 * np.sin(np.pi * along) + side * 0.05 * np.sin(2.2 * np.pi * along)
+        path = starts + np.concatenate([bow + 0 * reach, -along * reach, 0.10 * np.sin(2.6 * along) + 0 * reach], 2)
+        path = path + rng.normal(size=(each, 1, 3)) * 0.018 * along
+        flat = rest_on(head.surface, path.reshape(-1, 3), np.full(each * steps, 0.02))
+        locks.append(flat.reshape(each, steps, 3))
+    return np.concatenate(locks)

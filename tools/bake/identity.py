@@ -85,6 +85,7 @@ class Identity:
     lash_length: float = 1.0
     lash_line: float = 0.6  # 0–1, darkness along the lashes
     shoulder_width: float = 1.55  # dm from the middle to the outside of the shoulder
+    earrings: bool = False
     key_warmth: float = 0.0  # −1 cool … 1 warm
     iris_scale: float = 1.0
 

@@ -24,6 +24,7 @@ class Landmarks:
     crown: Point
     neck: Point
     ear: Point
+    lobe: Point
     centre: Point  # of the skull
 
 
@@ -43,5 +44,8 @@ def find_landmarks(mesh: BaseMesh, vertices: Points) -> Landmarks:
     crown = middle[np.argmax(middle[:, 1])]
     head = body[np.abs(body[:, 1] - eye[1]) < 0.45]
     ear = head[np.argmax(head[:, 0])]
+    lobes = body[(body[:, 0] > ear[0] - 0.10) & (np.abs(body[:, 2] - ear[2]) < 0.3) & (body[:, 1] > ear[1] - 0.6)]
+    lobe = lobes[np.argmin(lobes[:, 1])]
     centre = np.array([0.0, eye[1] + 0.25, (head[:, 2].min() + eye[2]) / 2])
-    return Landmarks(eye, radius, nose, mouth, chin, crown, vertices[mesh.joints["joint-neck"]].mean(0), ear, centre)
+    neck = vertices[mesh.joints["joint-neck"]].mean(0)
+    return Landmarks(eye, radius, nose, mouth, chin, crown, neck, ear, lobe, centre)

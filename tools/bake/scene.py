@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from bake.basemesh import Points
 from bake.blender import to_blender
 
-FRAME_HEIGHT = 3.85  # dm seen at the depth of the eyes
+FRAME_HEIGHT = 3.60  # dm seen at the depth of the eyes
 DISTANCE = 17.0  # dm from the camera to the eyes
-EYES_FROM_TOP = 0.46  # where the eyes are, as a share of the picture's height
+EYES_FROM_TOP = 0.42  # where the eyes are, as a share of the picture's height
 THREADS = 2
 
 
@@ -126,7 +126,7 @@ class Studio:
         warm = (1.0, 0.94 - 0.04 * warmth, 0.87 - 0.08 * warmth)
         cool = (0.84, 0.92, 1.0)
         eye = self.camera.height
-        self.soft_box((-5.2, eye + 3.0, 5.6), 3.0, 560, warm, 4.0)  # key
+        self.soft_box((-5.4, eye + 2.8, 5.8), 3.6, 600, warm, 4.4)  # key
         self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 80, cool)  # fill
         self.soft_box((0.0, eye - 3.6, 6.5), 3.0, 36, warm)  # reflector under the chin
         self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 420, (1.0, 0.95, 0.9))  # rims

@@ -84,7 +84,7 @@ def beard_area(vertices: Points, marks: Landmarks, coverage: float = 1.0) -> Mas
 def skin_material(person: Identity, pictures: Sequence[Any]) -> Material:
     """Layered colour (mottle, flush, freckles, lips, scalp), pores and lines as bump, uneven gloss, scattering."""
     skin = person.skin
-    nodes = Nodes("skin")
+    nodes = Nodes("skin", on_rest=True)
     lip = _lip_mask(nodes)
     marks = _painted(nodes, pictures)
     colour = _painted_colour(nodes, person, _colour(nodes, person, lip), marks)
@@ -94,7 +94,7 @@ def skin_material(person: Identity, pictures: Sequence[Any]) -> Material:
     oily = nodes.math("MULTIPLY", nodes.attribute("oily"), -0.10)
     wet = nodes.math("MULTIPLY", nodes.attribute("inner"), -0.2)
     gloss_noise = nodes.math("MULTIPLY", nodes.noise(45, 4), 0.20)
-    roughness = nodes.total(0.33, gloss_noise, nodes.math("MULTIPLY", lip, -0.10), oily, wet)
+    roughness = nodes.total(0.33, gloss_noise, nodes.math("MULTIPLY", lip, -0.15), oily, wet)
     nodes.set(shader, "Roughness", roughness)
     shader.inputs["Specular IOR Level"].default_value = skin.gloss
     shader.inputs["Subsurface Weight"].default_value = 1

@@ -188,3 +188,10 @@ def button(centre: Points, radius: float) -> Piece:
     angle = np.linspace(0, 2 * np.pi, 21)
     points = np.array([[r * radius * np.cos(a), r * radius * np.sin(a), z] for a in angle for r, z in rings])
     return points + centre, grid_faces(len(angle), len(rings))
+
+
+def ball(centre: Points, radius: float) -> Piece:
+    """A sphere."""
+    around, down = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0, np.pi, 13), indexing="ij")
+    unit_ball = np.stack([np.sin(down) * np.cos(around), np.cos(down), np.sin(down) * np.sin(around)], -1)
+    return centre + radius * unit_ball.reshape(-1, 3), grid_faces(25, 13)
