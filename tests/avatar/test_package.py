@@ -2,6 +2,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from visavis.avatar.animation.tables import HOUSE
 from visavis.avatar.catalogue import EMBEDDED
-from visavis.avatar.files import MAX_FILE, PackageError, picture_size
-from visavis.avatar.package import AvatarPackage, load_package, save_package
+from visavis.avatar.emotion import Emotion
+from visavis.avatar.files import MAX_FILE, PackageError, open_files, picture_size
+from visavis.avatar.package import AvatarPackage, load_package, read_package, save_package
+from visavis.blendshape import ARKIT_INDEX
+from visavis.viseme import Viseme
 
 
 def zipped(folder: Path, target: Path, prefix: str = "") -> Path:
@@ -241,3 +246,75 @@ def test_the_embedded_package_is_small_and_says_where_it_comes_from(vera: Avatar
     assert "CC0" in vera.manifest.notice
     assert "MakeHuman" in vera.manifest.notice
     assert len(vera.manifest.shapes) == 41
+
+
+def overridden(**kinds: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda manifest: manifest.update(overrides=kinds)
+
+
+def test_a_face_moves_by_its_own_weights(small: AvatarPackage, small_folder: Path) -> None:
+    plain = load_package(small_folder).manifest.overrides
+    assert (plain.visemes, plain.emotions, plain.states) == ({}, {}, {})
+    edit(
+        small_folder,
+        overridden(
+            visemes={"aa": {"jawOpen": 0.4}}, emotions={"stern": {"browDownLeft": 1.5}}, states={"idle": {"jawOpen": 0}}
+        ),
+    )
+    overrides = load_package(small_folder).manifest.overrides
+    tables = HOUSE.with_overrides(overrides)
+    jaw = ARKIT_INDEX["jawOpen"]
+    assert tables.visemes[Viseme.AA].weights[jaw] == pytest.approx(0.4)
+    assert tables.visemes[Viseme.OH].weights[jaw] == HOUSE.visemes[Viseme.OH].weights[jaw]
+    assert tables.emotions[Emotion.STERN].weights[ARKIT_INDEX["browDownLeft"]] == 1.5
+    save_package(load_package(small_folder), small_folder / "again")
+    assert load_package(small_folder / "again").manifest.overrides == overrides
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (overridden(visemes={"zz": {"jawOpen": 1}}), "overrides.visemes.zz"),
+        (overridden(visemes={"aa": {"jaw": 1}}), "overrides.visemes.aa.jaw"),
+        (overridden(visemes={"aa": {"jawOpen": 1.6}}), "overrides.visemes.aa.jawOpen"),
+        (overridden(states={"idle": {"jawOpen": "1"}}), "overrides.states.idle.jawOpen"),
+        (overridden(emotions={"neutral": {}}), "overrides.emotions"),
+        (overridden(blinks={}), "overrides.blinks"),
+        (lambda m: m.update(persona={"rate": 9}), "persona.rate"),
+        (lambda m: m.update(persona={"language": "klingon!"}), "persona.language"),
+        (lambda m: m.update(kind="photo"), "consent"),
+        (lambda m: m.update(consent={"statement": " ", "given": "2026-01-02T03:04:05Z"}), "consent.statement"),
+        (lambda m: m.update(consent={"statement": "Yes.", "given": "2026-01-02T03:04:05"}), "consent.given"),
+    ],
+)
+def test_what_a_manifest_says_beside_the_picture_is_checked(
+    small_folder: Path, change: Callable[[Any], object], field: str
+) -> None:
+    edit(small_folder, change)
+    problems: list[PackageError] = []
+    assert read_package(open_files(small_folder), problems) is None
+    assert [(one.file, one.field) for one in problems if one.field == field] == [("manifest.json", field)]
+
+
+def test_another_format_is_told_by_its_number_alone(small_folder: Path) -> None:
+    edit(small_folder, lambda m: (m.update(format=2, novelty=True), m.pop("grid")))
+    problems: list[PackageError] = []
+    assert read_package(open_files(small_folder), problems) is None
+    assert [str(one) for one in problems] == ["manifest.json: format: is 2; this version reads format 1"]
+
+
+def test_matte_and_plate_are_kept(small: AvatarPackage, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    matte = random.integers(0, 256, (64, 64), dtype=np.uint8)
+    plate = random.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    save_package(replace(small, matte=matte, plate=plate), tmp_path)
+    loaded = load_package(tmp_path)
+    assert loaded.matte is not None
+    assert loaded.plate is not None
+    assert np.array_equal(loaded.matte, matte)
+    assert np.array_equal(loaded.plate, plate)
+    cv2.imwrite(str(tmp_path / "matte.png"), plate)
+    cv2.imwrite(str(tmp_path / "plate.webp"), plate[:32])
+    problems: list[PackageError] = []
+    assert read_package(open_files(tmp_path), problems) is None
+    assert [(one.file, one.field) for one in problems] == [("matte.png", ""), ("plate.webp", "size")]

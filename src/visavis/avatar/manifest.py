@@ -192,6 +192,13 @@ class Overrides(_Part):
     emotions: Mapping[Emotion, OverrideWeights] = Field(default_factory=dict[Emotion, OverrideWeights])
     states: Mapping[FaceState, OverrideWeights] = Field(default_factory=dict[FaceState, OverrideWeights])
 
+    @field_validator("emotions")
+    @classmethod
+    def _of_something(cls, emotions: Mapping[Emotion, OverrideWeights]) -> Mapping[Emotion, OverrideWeights]:
+        if Emotion.NEUTRAL in emotions:
+            raise ValueError("neutral is the absence of emotions and has no weights")
+        return emotions
+
 
 class DefaultPersona(_Part):
     """Who the avatar is where its face comes alone, without an ``avatar.toml``; the fields are those of that file."""
@@ -230,7 +237,7 @@ class Manifest(_Part):
     mouth: Mouth
     eyes: Eyes | None = None
     shading: Shading | None = None
-    overrides: Overrides | None = None
+    overrides: Overrides = Overrides()
     persona: DefaultPersona | None = None
     consent: Consent | None = Field(default=None, validate_default=True)
 

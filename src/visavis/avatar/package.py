@@ -28,7 +28,7 @@ from visavis.avatar.files import (
     plain_compression,
     small_directory,
 )
-from visavis.avatar.manifest import Manifest
+from visavis.avatar.manifest import Manifest, Overrides
 
 Pixels = NDArray[np.uint8]
 Field = NDArray[np.float16]
@@ -154,7 +154,8 @@ def read_package(files: Files, problems: list[PackageError]) -> AvatarPackage | 
 def save_package(package: AvatarPackage, folder: Path) -> None:
     """Write ``package`` into ``folder`` (made when missing) in the form that ``load_package`` reads. Lossless."""
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = package.manifest.model_dump_json(indent=1, exclude_none=True)
+    plain = {"overrides"} if package.manifest.overrides == Overrides() else set[str]()
+    manifest = package.manifest.model_dump_json(indent=1, exclude_none=True, exclude=plain)
     (folder / MANIFEST).write_text(manifest + "\n", encoding="utf-8")
     _write_picture(folder / "picture.webp", package.picture)
     if package.matte is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.animation.tables import HOUSE
 from visavis.avatar.catalogue import Avatar
 from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import Face
@@ -160,7 +161,8 @@ def _face(kit: Kit, programme: Programme, package: AvatarPackage, clock: MediaCl
     face = kit.neural(package, programme.avatar.package, clock.now)
     if face is not None:
         return face
-    return PuppetFace(Animator(zlib.crc32(programme.session_id.encode())), kit.renderer(package, programme.view))
+    animator = Animator(zlib.crc32(programme.session_id.encode()), HOUSE.with_overrides(package.manifest.overrides))
+    return PuppetFace(animator, kit.renderer(package, programme.view))
 
 
 def _picture(face: Face, package: AvatarPackage, view: View) -> Picture:
