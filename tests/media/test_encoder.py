@@ -102,6 +102,17 @@ def test_h264_is_constrained_baseline() -> None:
     assert sps[1] & 0x40, "constraint_set1_flag: constrained"
 
 
+@pytest.mark.skipif(not available(VideoCodec.H264), reason="PyAV has no x264")
+def test_h264_says_how_its_colours_are_meant() -> None:
+    """Browsers would guess, and by the picture's height: another one would have other colours."""
+    ((data, _),) = encode(encoder(VideoCodec.H264), portrait(SIZE), 1)
+    context: Any = av.CodecContext.create("h264", "r")
+    (frame,) = [*context.decode(av.Packet(data)), *context.decode(None)]
+    smpte_170m, limited = 6, 1
+    assert (frame.colorspace, frame.color_primaries, frame.color_trc) == (smpte_170m,) * 3
+    assert frame.color_range == limited
+
+
 def test_vp8_ignores_small_changes_of_rate() -> None:
     this = encoder(VideoCodec.VP8, bitrate=300_000)
     frames = portrait(SIZE)

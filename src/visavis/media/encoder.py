@@ -87,6 +87,12 @@ _X264 = (
 )
 
 
+_BT601 = 6
+"""SMPTE 170M by ITU-T H.273, tables 2 to 4: how pictures are painted."""
+_LIMITED = 1
+"""FFmpeg's AVCOL_RANGE_MPEG: luma from 16 to 235."""
+
+
 def _context(library: str, width: int, height: int, fps: float, bitrate: int) -> Any:
     context: Any = av.CodecContext.create(library, "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
@@ -96,6 +102,9 @@ def _context(library: str, width: int, height: int, fps: float, bitrate: int) ->
     context.bit_rate = bitrate
     context.gop_size = KEYFRAME_EVERY
     context.thread_count = 1
+    # Left unsaid, browsers take pictures of 720 lines and more for BT.709, and skin turns green.
+    context.colorspace = context.color_primaries = context.color_trc = _BT601
+    context.color_range = _LIMITED
     return context
 
 
