@@ -83,9 +83,9 @@ def test_a_size_that_is_not_painted_is_refused_with_those_that_are() -> None:
 def test_what_is_not_asked_for_stays_as_it_was() -> None:
     views = Views(View(128, 128), [(256, 128)])
     before = View(256, 128, BLUE, transparent=True)
-    assert views.choose(ViewRequest(), before) == before
-    assert views.choose(ViewRequest(background=OwnBackground()), before) == View(256, 128, transparent=True)
-    assert views.choose(ViewRequest((128, 128), transparent=False), before) == View(128, 128, BLUE)
+    assert views.choose(ViewRequest(transparent=True), before) == before
+    assert views.choose(ViewRequest(), before) == View(256, 128, BLUE)
+    assert views.choose(ViewRequest((128, 128), OwnBackground()), before) == View(128, 128)
 
 
 async def test_the_operators_pictures_are_found_by_name(backgrounds: Path) -> None:

@@ -37,6 +37,7 @@ from visavis.client.events import (
 from visavis.client.film import Film, FilmError
 from visavis.client.media import AUDIO_RATE, AudioFrame, Timing, VideoFrame
 from visavis.client.options import Reconnection, RetryOptions, Timeouts
+from visavis.client.picture import Emotion, Picture
 from visavis.client.recording import RecordingError, read_wav
 from visavis.client.sound import MICROPHONE_RATE, AudioSource, Pcm, pace, silence
 from visavis.client.states import ConnectionState, ConnectionStateType
@@ -58,6 +59,7 @@ __all__ = [
     "ControlFailedError",
     "DisconnectReason",
     "Disconnection",
+    "Emotion",
     "Event",
     "Expiring",
     "Film",
@@ -75,6 +77,7 @@ __all__ = [
     "NotSupportedError",
     "Notice",
     "Pcm",
+    "Picture",
     "Reconnecting",
     "Reconnection",
     "RecordingError",

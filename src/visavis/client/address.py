@@ -17,6 +17,9 @@ class Address:
     model: str | None = None
     voice: str | None = None
     prompt: str | None = field(default=None, repr=False)
+    size: str | None = None
+    background: str | None = None
+    transparent: bool = False
 
     def url(self, key: str, resume: str = "") -> str:
         """The WebSocket's address, with the secrets in it: not for anybody's eyes. Raises ``ValueError``."""
@@ -29,6 +32,9 @@ class Address:
             "model": self.model,
             "voice": self.voice,
             "instructions": self.prompt,
+            "size": self.size,
+            "background": self.background,
+            "transparent": "1" if self.transparent else None,
             "resume": resume,
             "states": "1",
         }

@@ -31,6 +31,7 @@ from visavis.client.media import AudioFrame, VideoFrame
 from visavis.client.options import Reconnection, RetryOptions, Timeouts
 from visavis.client.outcome import HUNG_UP, Outcome, outcome_of
 from visavis.client.outlet import Outlet
+from visavis.client.picture import Emotion, Picture, check_background, check_emotion, size_text
 from visavis.client.sound import MICROPHONE_RATE, AudioSource, Feed, Pcm, opened, pace, silence
 from visavis.client.states import ConnectionState, ConnectionStateType, connection_state
 from visavis.client.stream import Stream
@@ -47,6 +48,9 @@ class Call:
 
     ``server`` is the server's web address. A ``license`` key, a client ``token``, or a ``token_provider`` (awaited for
     a fresh token at each attempt to connect) says who calls; ``avatar_id`` or ``name`` says who is called.
+
+    ``size`` (width and height), ``background`` and ``transparent`` say how the avatar is to be seen; ``background`` as
+    ``set_background`` takes it. Raises ``ValueError`` for what no server can show.
 
     The callbacks run on the event loop and must not block; what one raises ends the call, and is raised by ``connect``
     or is the cause of the ``CallEndedError`` that the call's methods raise from then on. ``audio`` is the visitor's
@@ -69,6 +73,9 @@ class Call:
         model: str | None = None,
         voice: str | None = None,
         prompt: str | None = None,
+        size: tuple[int, int] | None = None,
+        background: str | bytes | None = None,
+        transparent: bool = False,
         audio: AudioSource | None = None,
         tools: Sequence[Tool] = (),
         variables: Mapping[str, Variable] | None = None,
@@ -86,14 +93,28 @@ class Call:
         async def key() -> str:
             return token or license
 
-        self._transparent = model == "transparency"
+        if background is not None:
+            check_background(background)
+        self._transparency = model == "transparency"
+        self._background: str | bytes | None = background if isinstance(background, bytes) else None
+        """What the address does not tell a session that begins, or goes on."""
         self._source = audio
         self._listeners = Listeners(on_audio, on_video, on_event, on_state, on_message)
         self._outlet = Outlet()
         self._timeouts = timeouts or Timeouts()
         self._reconnection = reconnection or Reconnection()
         self._lifeline = Lifeline(
-            address=Address(server, avatar_id, name, model, voice, prompt),
+            address=Address(
+                server,
+                avatar_id,
+                name,
+                model,
+                voice,
+                prompt,
+                size_text(size),
+                background if isinstance(background, str) else None,
+                transparent,
+            ),
             key=token_provider or key,
             timeouts=self._timeouts,
             retry=retry or RetryOptions(),
@@ -116,6 +137,8 @@ class Call:
         """With which a later call goes on with this session, while the server keeps it; empty where it does not."""
         self.resumed = False
         """Whether this call went on with an earlier session when it was connected."""
+        self.picture: Picture | None = None
+        """What the server sends of the avatar; None of a server that does not say."""
         self.disconnection: Disconnection | None = None
         """Why the call is over, once a call that was connected is."""
         self.dropped_audio = 0
@@ -264,7 +287,7 @@ class Call:
 
     async def interrupt(self) -> None:
         """Have the avatar be silent now, and forget what it was to say."""
-        await self.send(wire.CLEAR if self._transparent else wire.CANCEL)
+        await self.send(wire.CLEAR if self._transparency else wire.CANCEL)
 
     async def send_image(self, picture: bytes, *, media_type: str = "image/jpeg", reply: bool = False) -> None:
         """Show a JPEG, PNG or WebP picture; ``reply``: have it spoken about."""
@@ -301,6 +324,23 @@ class Call:
         self._conversation.variables.set(values)
         if self.connected:
             await self._outlet.try_to_send(wire.variables(values))
+
+    async def set_background(self, background: str | bytes) -> None:
+        """Put something else behind the avatar, from now on and wherever the session goes on.
+
+        ``own``, ``blur``, a colour (``#2f6f6f``), the name of a picture of the server's; or the bytes of a JPEG, PNG or
+        WebP file of at most 2 MiB and 4 megapixels. Raises ``ValueError`` for anything else; a name that the server
+        does not know changes nothing.
+        """
+        check_background(background)
+        self._background = background
+        if self.connected:
+            await self._outlet.try_to_send(wire.background(background))
+
+    async def set_emotion(self, emotion: Emotion, intensity: float = 1.0) -> None:
+        """Let the avatar's face show a feeling from now on, with an intensity from 0 to 1. Raises ``ValueError``."""
+        check_emotion(emotion, intensity)
+        await self.send(wire.emotion(emotion, intensity))
 
     async def keep_alive(self) -> None:
         """Tell that the visitor is still there: the idle time begins anew."""
@@ -395,7 +435,11 @@ class Call:
             case "conversation.connected.success":
                 self.session_id = str(message.data.get("sessionId", ""))
                 self.resume_token = str(message.data.get("resumeToken") or "")
+            case "conversation.connected.state":
+                self.picture = link.picture or self.picture
             case "realtime.session.created":
+                if self._background is not None:
+                    await link.send(wire.background(self._background))
                 await self._conversation.introduce(link)
             case _:
                 pass

@@ -24,6 +24,8 @@ class FilmError(Exception):
 class Film:
     """A film with picture and sound on the call's own timeline; the file's suffix chooses its kind (.mp4, .mkv …).
 
+    It has no opacity: a transparent avatar stands in front of black.
+
     Encoding runs in a thread of its own. ``close`` finishes the file; one that got no picture is not written.
     Raises ``FilmError`` where there can be no such file.
     """
@@ -97,7 +99,7 @@ class Film:
         # The first picture decides where the film begins.
         self._origin = frame.timing.due
         self._video = self._container.add_stream(_video_codec(), rate=25)
-        self._video.width, self._video.height = frame.picture.width, frame.picture.height
+        self._video.width, self._video.height = frame.picture.width // (1 + frame.transparent), frame.picture.height
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.time_base = _MILLISECOND
         self._audio = self._container.add_stream("aac", rate=AUDIO_RATE, layout="mono")
@@ -109,7 +111,8 @@ class Film:
         if at <= self._last_picture:
             return
         self._last_picture = at
-        picture = frame.picture.reformat(self._video.width, self._video.height, "yuv420p")
+        seen = av.VideoFrame.from_ndarray(frame.bgr(), format="bgr24") if frame.transparent else frame.picture
+        picture = seen.reformat(self._video.width, self._video.height, "yuv420p")
         picture.pts, picture.time_base = at, _MILLISECOND
         self._mux(self._video.encode(picture))
         self.seconds = max(self.seconds, at / 1000)

@@ -19,6 +19,7 @@ from visavis.client.events import Message
 from visavis.client.media import AudioFrame, Receiver, VideoFrame
 from visavis.client.options import Timeouts
 from visavis.client.outcome import HUNG_UP, Outcome, app_failed, is_farewell, verdict
+from visavis.client.picture import Picture
 from visavis.client.states import STEPS, ConnectionState, ConnectionStateType, connection_state
 
 logger = structlog.get_logger(__name__)
@@ -90,6 +91,8 @@ class Link:
         """Why it ended."""
         self.resumed = False
         """Whether the server went on with an earlier session."""
+        self.picture: Picture | None = None
+        """What it sends, as far as it says."""
 
     async def open(self) -> None:
         """Connect. Raises a ``CallError``, or what one of the ears raised; ``close`` it in every case."""
@@ -184,6 +187,7 @@ class Link:
                 self.resumed = bool(message.data.get("resumed"))
                 self._wait_for_preparation()
             case "conversation.connected.state":
+                self._look_at(wire.picture(message))
                 self._heed(message)
             case "webrtc.signaling.offer":
                 await self._answer(wire.offer(message))
@@ -192,6 +196,11 @@ class Link:
                 self._check()
             case _:
                 pass
+
+    def _look_at(self, picture: Picture | None) -> None:
+        if picture:
+            self.picture = picture
+            self._receiver.transparent = picture.transparent
 
     def _heed(self, message: Message) -> None:
         """The server's own word on how far it is."""

@@ -22,6 +22,7 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket
 from numpy.typing import NDArray
 
+from visavis.client.picture import together
 from visavis.media.ice import IceSettings, IceSteering, addresses_to_bind
 
 logger = structlog.get_logger(__name__)
@@ -64,18 +65,43 @@ class AudioFrame:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """A decoded picture. For the times see ``Timing``."""
+    """A decoded picture. For the times see ``Timing``.
+
+    ``picture`` is the frame as it came: a ``transparent`` one has twice the width, the opacity beside the colours.
+    """
 
     picture: av.VideoFrame
     timing: Timing
+    transparent: bool = False
 
     def bgr(self) -> NDArray[np.uint8]:
-        """Pixels, shape (height, width, 3), blue first, as OpenCV has them."""
-        return self.picture.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+        """Pixels, shape (height, width, 3), blue first, as OpenCV has them; of a transparent one, in front of black."""
+        return self._pixels("bgr24")[:, : self._width]
 
     def rgb(self) -> NDArray[np.uint8]:
-        """Pixels, shape (height, width, 3), red first."""
-        return self.picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        """Pixels, shape (height, width, 3), red first; of a transparent one, in front of black."""
+        return self._pixels("rgb24")[:, : self._width]
+
+    def bgra(self) -> NDArray[np.uint8]:
+        """Pixels, shape (height, width, 4), blue first, the opacity last; colours are not premultiplied."""
+        return self._with_opacity("bgr24")
+
+    def rgba(self) -> NDArray[np.uint8]:
+        """Pixels, shape (height, width, 4), red first, the opacity last; colours are not premultiplied."""
+        return self._with_opacity("rgb24")
+
+    @property
+    def _width(self) -> int:
+        return self.picture.width // 2 if self.transparent else self.picture.width
+
+    def _pixels(self, order: str) -> NDArray[np.uint8]:
+        return self.picture.to_ndarray(format=order).astype(np.uint8, copy=False)
+
+    def _with_opacity(self, order: str) -> NDArray[np.uint8]:
+        pixels = self._pixels(order)
+        if self.transparent:
+            return together(pixels)
+        return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
 
 
 class Receiver:
@@ -102,6 +128,8 @@ class Receiver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._freeing: asyncio.Task[None] | None = None
         self.connected = asyncio.Event()
+        self.transparent = False
+        """Whether the frames that come are transparent ones."""
 
     async def answer(self, sdp: str, ice_servers: list[RTCIceServer]) -> str:
         """The answer to an offer; a later offer replaces the connection."""
@@ -180,7 +208,7 @@ class Receiver:
     async def _follow_video(self, track: Any, timeline: "_Timeline") -> None:
         while True:
             frame: av.VideoFrame = await track.recv()
-            self._on_video(VideoFrame(frame, timeline.place(frame.pts or 0)))
+            self._on_video(VideoFrame(frame, timeline.place(frame.pts or 0), self.transparent))
 
 
 def addresses_towards(offer: str, *, loopback: bool) -> tuple[tuple[str, ...], bool]:

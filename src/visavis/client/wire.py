@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from visavis.client.errors import DisconnectReason
 from visavis.client.events import Expiring, HistoryItem, Message, Resumed, ToolCall, Variable
+from visavis.client.picture import Picture
 
 
 class ProtocolError(ValueError):
@@ -90,6 +91,16 @@ def resumed(message: Message) -> Resumed:
     return Resumed(items, {name: value for name, value in variables.items() if isinstance(value, Variable)})
 
 
+def picture(message: Message) -> Picture | None:
+    """What is about to be sent; None of a server that does not say. Raises ``ProtocolError``."""
+    told = mapping(message.data.get("picture") or {})
+    width: Any = told.get("width")
+    height: Any = told.get("height")
+    if not isinstance(width, int) or not isinstance(height, int):
+        return None
+    return Picture(width, height, told.get("transparent") is True, told.get("backgrounds") is True)
+
+
 def answer(sdp: str) -> dict[str, Any]:
     """The answer to an offer."""
     return {"type": "webrtc.signaling.answer", "data": {"sdp": {"type": "answer", "sdp": sdp}}}
@@ -142,6 +153,18 @@ def configuration(
 def more_tools(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Tools beside those that the avatar has."""
     return {"type": "realtime.input_function_call", "data": {"content": json.dumps(tools)}}
+
+
+def background(given: str | bytes) -> dict[str, Any]:
+    """What is to lie behind the avatar; servers tell a picture's kind by its first bytes."""
+    if isinstance(given, bytes):
+        given = f"data:application/octet-stream;base64,{base64.b64encode(given).decode()}"
+    return {"type": "realtime.set_background", "data": {"background": given}}
+
+
+def emotion(name: str, intensity: float) -> dict[str, Any]:
+    """What the avatar's face is to show."""
+    return {"type": "realtime.set_emotion", "data": {"emotion": name, "intensity": intensity}}
 
 
 def variables(values: Mapping[str, Variable | None]) -> dict[str, Any]:

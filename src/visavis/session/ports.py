@@ -27,7 +27,7 @@ class ViewRequest:
 
     size: tuple[int, int] | None = None
     background: Background | NamedBackground | None = None
-    transparent: bool | None = None
+    transparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ class Views:
         background = asked.background
         if background is None or isinstance(background, NamedBackground):
             background = before.background
-        transparent = before.transparent if asked.transparent is None else asked.transparent
-        return View(*size, background=background, transparent=transparent)
+        # Who does not ask for transparency may not know what to make of it.
+        return View(*size, background=background, transparent=asked.transparent)
 
     async def background(self, asked: Background | NamedBackground) -> Background:
         """What is asked for, with its picture. Raises ``UnknownBackgroundError``."""

@@ -26,7 +26,7 @@ def view_request(size: str | None, background: str | None, transparent: str | No
     return ViewRequest(
         wanted,
         None if background is None else background_of(background),
-        None if transparent is None else _TRUTH[transparent],
+        transparent is not None and _TRUTH[transparent],
     )
 
 
