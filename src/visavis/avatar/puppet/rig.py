@@ -272,7 +272,8 @@ def _lip_layers(package: AvatarPackage) -> tuple[Pixels, Pixels, int, int]:
     # Between the corners a thin edge does, more would be seen as a red band in an opening mouth; beside them, where
     # there is one skin, the two must overlap.
     between = np.minimum(_smooth((x - slit[0, 0]) / (5 * unit)), _smooth((slit[-1, 0] - x) / (5 * unit)))
-    reach = (3 - 1.9 * between) * unit
+    # In a small picture, too, the layers overlap by more than a pixel beside the corners: else a dark line shows.
+    reach = np.maximum((3 - 1.9 * between) * unit, 1.5 - 0.6 * between)
     overlap = 1.5 * unit
     above = y < line + overlap
     mirrored = np.where(above, line + overlap + 0.9 * (line + overlap - y), y)
