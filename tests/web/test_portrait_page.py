@@ -67,7 +67,7 @@ async def test_from_a_photo_to_an_avatar(server: PortraitServer) -> None:
         await expect(page.locator("#consent")).not_to_be_checked()
         await expect(page.locator("#statement")).to_have_text(STATEMENT)
         await fill(browser)
-        await page.get_by_text("A man’s voice").first.click()
+        await page.get_by_label("Voice").first.select_option("A man’s voice")
         await make(browser)
         await expect(page.get_by_role("heading", name="Making Ana")).to_be_focused()
         await expect(page.locator("#stages [data-now]")).to_have_text("Looking for the face")
@@ -96,6 +96,7 @@ async def test_from_a_photo_to_an_avatar(server: PortraitServer) -> None:
         ("face_too_small", "The face is too small"),
         ("turned_away", "The face is turned away"),
         ("covered", "The face is covered"),
+        ("cut_off", "Part of the face is missing"),
         ("eyes_closed", "The eyes are closed"),
         ("not_an_image", "This is not a photo"),
         ("too_large", "The photo is too large"),
@@ -290,11 +291,15 @@ async def test_the_page_says_how_faces_are_found_better(server: PortraitServer) 
 async def test_another_voice(server: PortraitServer) -> None:
     async with chromium_page() as browser:
         await to_preview(browser, server)
-        group = browser.page.locator("#step-preview")
-        await expect(group.get_by_label("A woman’s voice")).to_be_checked()
-        await group.get_by_text("A man’s voice").click()
+        choice = browser.page.locator("#preview-voice")
+        hear = browser.page.get_by_role("button", name="Hear it")
+        await expect(choice).to_have_value("eve")
+        await expect(hear).to_be_disabled()
+        await choice.select_option("A man’s voice")
+        await hear.click()
         await expect_step(browser, "preview")
-        await expect(group.get_by_label("A man’s voice")).to_be_checked()
+        await expect(choice).to_have_value("adam")
+        await expect(hear).to_be_disabled()
     assert [(order.face, order.voice) for order in server.house.maker.orders] == [(True, "eve"), (False, "adam")]
 
 
@@ -428,7 +433,7 @@ async def test_by_keyboard_alone(server: PortraitServer) -> None:
         await expect(page.get_by_label("Name")).to_be_focused()
         await page.keyboard.type("Ana")
         await page.keyboard.press("Tab")
-        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Space")
         await page.keyboard.press("Tab")

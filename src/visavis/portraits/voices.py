@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from visavis.speech.flite import flite_installed
+from visavis.speech.flite_voices import PREFIX, VOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +13,17 @@ class VoiceChoice:
     label: str
 
 
-_FLITE = (
-    VoiceChoice("flite:slt", "A woman’s voice"),
-    VoiceChoice("flite:rms", "A man’s voice"),
-    VoiceChoice("flite:awb", "A man’s voice, Scottish"),
-)
-_ESPEAK = (VoiceChoice("en-us+f3", "A woman’s voice"), VoiceChoice("en-us+m3", "A man’s voice"))
+_ESPEAK = (VoiceChoice("en-us+f3", "A woman"), VoiceChoice("en-us+m3", "A man"))
 
 
 def voices_of(provider: str) -> tuple[VoiceChoice, ...]:
     """The English voices of a speech provider (``speech.provider``); none where only its operator knows them."""
     match provider:
-        case "flite":
-            return _FLITE
-        case "auto":
-            return _FLITE if flite_installed() else _ESPEAK
+        case "flite" | "auto":
+            # On machines without flite, each of its voices has a stand-in.
+            return tuple(
+                VoiceChoice(PREFIX + name, voice.about[:1].upper() + voice.about[1:]) for name, voice in VOICES.items()
+            )
         case "espeak":
             return _ESPEAK
         case _:

@@ -21,6 +21,7 @@ const TITLES = {
   face_too_small: "The face is too small",
   turned_away: "The face is turned away",
   covered: "The face is covered",
+  cut_off: "Part of the face is missing",
   eyes_closed: "The eyes are closed",
   not_an_image: "This is not a photo",
   too_large: "The photo is too large",
@@ -35,7 +36,7 @@ const TITLES = {
 };
 /** What the photo itself is to blame for: another one is asked for. */
 const PHOTO_FAULTS = [
-  "no_face", "several_faces", "face_too_small", "turned_away", "covered", "eyes_closed", "not_an_image", "too_large",
+  "no_face", "several_faces", "face_too_small", "turned_away", "covered", "cut_off", "eyes_closed", "not_an_image", "too_large",
 ];
 
 /** What is looked for at the points, and not found there either when they are in a wrong place. */
@@ -48,6 +49,9 @@ const film = find("film", HTMLVideoElement);
 const poster = find("poster", HTMLImageElement);
 const file = find("file", HTMLInputElement);
 const name = find("name", HTMLInputElement);
+const voice = find("voice", HTMLSelectElement);
+const otherVoice = find("preview-voice", HTMLSelectElement);
+const hear = find("hear", HTMLButtonElement);
 const consent = find("consent", HTMLInputElement);
 const glasses = find("glasses", HTMLInputElement);
 const play = find("play", HTMLButtonElement);
@@ -249,8 +253,9 @@ async function enter() {
   find("most", HTMLElement).textContent = String(Math.floor(offer.maxBytes / 2 ** 20));
   find("by-hand", HTMLElement).hidden = offer.findsFaces;
   name.maxLength = offer.maxName;
-  fillVoices(find("voice-pills", HTMLElement), "voice");
-  fillVoices(find("preview-voice-pills", HTMLElement), "preview-voice");
+  for (const select of [voice, otherVoice]) {
+    select.replaceChildren(...offer.voices.map(({ name, label }) => make("option", { value: name }, label)));
+  }
   find("voices", HTMLElement).hidden = find("preview-voices", HTMLElement).hidden = offer.voices.length < 2;
   const stages = [{ name: "upload", label: "uploading the photo" }, ...offer.stages];
   find("stages", HTMLElement).replaceChildren(
@@ -270,26 +275,6 @@ async function enter() {
       refuse(error);
     }
   }
-}
-
-/**
- * @param {HTMLElement} place
- * @param {string} group
- */
-function fillVoices(place, group) {
-  place.replaceChildren(
-    ...offer.voices.map((voice, index) => {
-      const input = make("input", { type: "radio", name: group, value: voice.name });
-      input.checked = index === 0;
-      return make("label", { class: "pill" }, input, make("span", {}, voice.label));
-    }),
-  );
-}
-
-/** @param {string} group */
-function voiceOf(group) {
-  const checked = document.querySelector(`input[name="${group}"]:checked`);
-  return checked instanceof HTMLInputElement ? checked.value : "";
 }
 
 /* The draft that this tab is about */
@@ -438,11 +423,11 @@ async function upload(given) {
   const signal = begin();
   try {
     // A draft that was begun with another name is not kept.
-    if (draft && (draft.name !== name.value.trim() || draft.voice !== voiceOf("voice"))) {
+    if (draft && (draft.name !== name.value.trim() || draft.voice !== voice.value)) {
       await portraits.discard(draft.id);
       draft = null;
     }
-    draft ??= await portraits.begin(name.value, offer.statement, voiceOf("voice"));
+    draft ??= await portraits.begin(name.value, offer.statement, voice.value);
     keep(draft.id);
     if (signal.aborted) {
       return;
@@ -579,7 +564,7 @@ async function openPoints(signal) {
   editor.show("face");
 }
 
-editor.onchange = (sentence) => (find("where", HTMLElement).textContent = sentence);
+editor.onchange = (/** @type {string} */ told) => (find("where", HTMLElement).textContent = told);
 find("reset-points", HTMLElement).addEventListener("click", () => {
   editor.reset();
   editor.show("face");
@@ -638,11 +623,8 @@ async function openPreview(now, signal) {
     ...now.warnings.map((text) => make("li", {}, sentence(text))),
   );
   find("save", HTMLElement).textContent = `Save ${now.name}`;
-  for (const input of document.querySelectorAll('input[name="preview-voice"]')) {
-    if (input instanceof HTMLInputElement) {
-      input.checked = input.value === (now.voice || offer.voices[0]?.name);
-    }
-  }
+  otherVoice.value = now.voice || (offer.voices[0]?.name ?? "");
+  hear.disabled = true;
   document.title = `${now.name} · visavis`;
   show("preview");
   if (moving && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -660,13 +642,14 @@ for (const type of ["play", "pause", "ended"]) {
 play.addEventListener("click", () => void film.play());
 film.addEventListener("click", () => film.pause());
 
-find("preview-voice-pills", HTMLElement).addEventListener("change", async () => {
+otherVoice.addEventListener("change", () => (hear.disabled = otherVoice.value === draft?.voice));
+hear.addEventListener("click", async () => {
   if (!draft) {
     return;
   }
   const signal = begin();
   try {
-    await follow(await portraits.change(draft.id, { voice: voiceOf("preview-voice") }), signal);
+    await follow(await portraits.change(draft.id, { voice: otherVoice.value }), signal);
   } catch (error) {
     refuse(error);
   }
