@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -6,12 +7,21 @@ import numpy as np
 import pytest
 
 from visavis.avatar import preview
+from visavis.avatar.contact_sheet import contact_sheet
 from visavis.avatar.package import AvatarPackage
 
 
 def test_the_sheet_shows_everything_and_the_film_every_frame(small: AvatarPackage) -> None:
-    sheet = preview.contact_sheet(small, side=40, columns=5)
-    assert sheet.shape == (40 * 5, 40 * 5, 3)
+    sheet = contact_sheet(small, side=40, columns=5)
+    assert sheet.shape == (40 * 8, 40 * 5, 3)
+    matte = np.full((small.manifest.size, small.manifest.size), 255, np.uint8)
+    matte[:20] = 0
+    whole = contact_sheet(replace(small, matte=matte), side=40, columns=5)
+    assert whole.shape == (40 * 9, 40 * 5, 3)
+    colour, transparent = whole[-40:-30, :40].reshape(-1, 3), whole[-40:-30, 40:80].reshape(-1, 3)
+    # What lies above the person: the colour that was asked for, and chequers.
+    assert np.abs(np.median(colour[200:], 0) - (90, 160, 60)).max() < 12
+    assert np.ptp(transparent[200:].mean(1)) > 30
     film = preview.film_strip(small, side=32, columns=10)
     assert film.shape[1] == 320
     # The mouth moves: not all frames are alike.

@@ -5,6 +5,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from visavis.avatar.catalogue import EMBEDDED, Catalogue
@@ -107,3 +109,7 @@ def test_preview_draws_the_avatar(visavis, tmp_path: Path) -> None:
     drawn = {path.name: path.stat().st_size for path in (tmp_path / "drawn").iterdir()}
     assert set(drawn) == {"poster.jpg", "thumbnail.jpg", "sheet.png", "film.png", "film.webm"}
     assert min(drawn.values()) > 5000
+    with av.open(str(tmp_path / "drawn" / "film.webm")) as film:
+        sound = np.concatenate([frame.to_ndarray().ravel() for frame in film.decode(audio=0)])
+    # It speaks.
+    assert np.abs(sound).max() > 0.05

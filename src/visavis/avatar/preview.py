@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 
 from visavis.avatar.animation.animator import Animator
-from visavis.avatar.animation.visemes import SHAPES, shape
-from visavis.avatar.face import FaceFrame, FaceState
+from visavis.avatar.animation.tables import HOUSE
+from visavis.avatar.contact_sheet import contact_sheet, grid, labelled, poster, small
+from visavis.avatar.face import FaceState
 from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage, Pixels, load_package
 from visavis.avatar.puppet.renderer import PuppetRenderer
@@ -52,47 +53,27 @@ def timed(sentence: Sequence[tuple[Viseme, float]], start: float) -> list[TimedV
     return out
 
 
-def still(package: AvatarPackage, face: FaceFrame, width: int = 512, height: int = 512) -> Pixels:
-    """One picture, BGR."""
-    renderer = PuppetRenderer(package, View(width, height))
-    frame = np.empty((height * 3 // 2, width), np.uint8)
-    renderer.paint(face, frame)
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420), np.uint8)
+SPOKEN: Final = tuple(timed(SENTENCE, 0.0))
+"""``SENTENCE`` from second 0 on."""
 
 
-def poster(package: AvatarPackage, side: int = 720) -> Pixels:
-    """The avatar as it waits for a call: friendly, looking at the visitor. BGR."""
-    smile = shape(mouthSmile=0.3, cheekSquint=0.22, browInnerUp=0.12, eyeSquint=0.05)
-    return still(package, FaceFrame(smile, roll=0.02), side, side)
-
-
-def contact_sheet(package: AvatarPackage, side: int = 320, columns: int = 5) -> Pixels:
-    """Every viseme, every state as it settles, blinks and turns of the head, labelled. BGR."""
-    cells: list[tuple[str, FaceFrame]] = [
-        (viseme.value, FaceFrame(SHAPES[viseme].weights, tongue=SHAPES[viseme].tongue)) for viseme in Viseme
-    ]
-    cells += [(state.value, _settled(state)) for state in FaceState]
-    cells += [
-        ("blink 0.5", FaceFrame(blink=0.5)),
-        ("blink 1", FaceFrame(blink=1.0)),
-        ("turned left", FaceFrame(shape(mouthSmile=0.2), yaw=0.12, pitch=0.04, roll=0.03, gaze_x=-0.26)),
-        ("turned right", FaceFrame(SHAPES[Viseme.E].weights, yaw=-0.12, pitch=-0.04, roll=-0.03, gaze_x=0.26)),
-        ("gaze", FaceFrame(gaze_x=0.45, gaze_y=0.3)),
-    ]
-    pictures = [_label(_small(still(package, face), side), name) for name, face in cells]
-    return _grid(pictures, columns)
-
-
-def film_strip(package: AvatarPackage, side: int = 160, columns: int = 12, crop: float = 0.5) -> Pixels:
+def film_strip(
+    package: AvatarPackage,
+    side: int = 160,
+    columns: int = 12,
+    crop: float = 0.5,
+    *,
+    visemes: Sequence[TimedViseme] = SPOKEN,
+) -> Pixels:
     """Every frame at 25 a second of a spoken sentence, cropped to the middle ``crop`` of the picture. BGR."""
     pictures: list[Pixels] = []
-    for now, frame in _spoken(package):
+    for now, frame in _frames(package, visemes):
         whole = np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420), np.uint8)
         edge = int(whole.shape[1] * (1 - crop) / 2)
         low = int(whole.shape[0] * 0.1)
         part = whole[edge + low : whole.shape[0] - edge + low, edge : whole.shape[1] - edge]
-        pictures.append(_label(_small(part, side), now))
-    return _grid(pictures, columns)
+        pictures.append(labelled(small(part, side), now))
+    return grid(pictures, columns)
 
 
 def write_film(package: AvatarPackage, path: Path) -> None:
@@ -103,74 +84,51 @@ def write_film(package: AvatarPackage, path: Path) -> None:
         stream.width = stream.height = _FILM_SIDE
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = 1_500_000
-        for index, (_, frame) in enumerate(_spoken(package)):
+        for index, (_, frame) in enumerate(_frames(package, SPOKEN)):
             picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")
             picture.pts = index
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
 
 
-def write_preview(package: AvatarPackage, folder: Path) -> tuple[Path, ...]:
+def write_preview(
+    package: AvatarPackage,
+    folder: Path,
+    *,
+    visemes: Sequence[TimedViseme] = SPOKEN,
+    film: Callable[[Path], None] | None = None,
+) -> tuple[Path, ...]:
     """Write ``poster.jpg``, ``thumbnail.jpg``, ``sheet.png``, ``film.png`` (a strip of frames) and ``film.webm``.
 
-    ``folder`` is made when missing. Returns the files. Blocks for seconds. Raises ``OSError``.
+    ``visemes``: what is spoken in ``film.png``; ``film`` writes ``film.webm`` of the same, else it is the silent one
+    of ``SENTENCE``. ``folder`` is made when missing. Returns the files. Blocks for seconds. Raises ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     portrait = poster(package)
     pictures = {
         "poster.jpg": portrait,
-        "thumbnail.jpg": _small(portrait, 256),
+        "thumbnail.jpg": small(portrait, 256),
         "sheet.png": contact_sheet(package),
-        "film.png": film_strip(package),
+        "film.png": film_strip(package, visemes=visemes),
     }
     for name, picture in pictures.items():
         _write(folder / name, picture)
-    write_film(package, folder / "film.webm")
+    target = folder / "film.webm"
+    film(target) if film is not None else write_film(package, target)
     return tuple(folder / name for name in (*pictures, "film.webm"))
 
 
-def _spoken(package: AvatarPackage) -> Iterator[tuple[str, Pixels]]:
-    """The sentence's frames: the viseme's name, and I420, the same array each time."""
-    visemes = timed(SENTENCE, 0.0)
-    animator = Animator(seed=7)
+def _frames(package: AvatarPackage, visemes: Sequence[TimedViseme]) -> Iterator[tuple[str, Pixels]]:
+    """The frames of a spoken sentence: the viseme's name, and I420, the same array each time."""
+    animator = Animator(7, HOUSE.with_overrides(package.manifest.overrides))
     animator.state(FaceState.SPEAKING, 0.0)
     animator.speak(visemes)
     renderer = PuppetRenderer(package, View(_FILM_SIDE, _FILM_SIDE))
     frame = np.empty((renderer.height * 3 // 2, renderer.width), np.uint8)
-    for index in range(int(visemes[-1].end * _RATE)):
+    for index in range(int(visemes[-1].end * _RATE) if visemes else 0):
         at = index / _RATE
         renderer.paint(animator.frame(at), frame)
         yield next((v.viseme.value for v in visemes if v.start <= at < v.end), ""), frame
-
-
-def _settled(state: FaceState) -> FaceFrame:
-    animator = Animator(seed=3)
-    animator.state(state, 0.0)
-    until = 0.6 if state is FaceState.INTERRUPTED else 1.6
-    return _last(animator.frame, until)
-
-
-def _last(frame: Callable[[float], FaceFrame], until: float) -> FaceFrame:
-    face = frame(0.0)
-    for index in range(1, int(until * _RATE) + 1):
-        face = frame(index / _RATE)
-    return face
-
-
-def _small(picture: Pixels, side: int) -> Pixels:
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _label(picture: Pixels, text: str) -> Pixels:
-    for colour, width in (((20, 20, 20), 3), ((240, 240, 240), 1)):
-        cv2.putText(picture, text, (7, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
-    return picture
-
-
-def _grid(pictures: Sequence[Pixels], columns: int) -> Pixels:
-    blank = np.zeros_like(pictures[0])
-    filled = [*pictures, *[blank] * (-len(pictures) % columns)]
-    return np.vstack([np.hstack(filled[first : first + columns]) for first in range(0, len(filled), columns)])
 
 
 def _write(path: Path, picture: Pixels) -> None:

@@ -1,6 +1,5 @@
 """``visavis avatar``: who can be called."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from visavis.cli.avatar_bundle import check, export, import_avatar
 from visavis.cli.avatar_common import find_avatar, open_catalogue, plain
 from visavis.cli.avatar_photo import from_photo
+from visavis.cli.avatar_preview import preview
 from visavis.cli.common import ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ avatar_app.command("from-photo")(from_photo)
 avatar_app.command()(check)
 avatar_app.command("import")(import_avatar)
 avatar_app.command()(export)
+avatar_app.command()(preview)
 
 
 @avatar_app.command("list")
@@ -77,31 +78,6 @@ def show(
         typer.echo(f"{name:<10} {first}")
         for line in others:
             typer.echo(f"{'':<10} {line}".rstrip())
-
-
-@avatar_app.command()
-def preview(
-    wanted: Annotated[str, typer.Argument(metavar="NAME_OR_ID")],
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Where the pictures go; else ./ID-preview.")
-    ] = None,
-    config: ConfigOption = None,
-    assignments: SetOption = None,
-) -> None:
-    """Draw an avatar: its poster, a sheet of all mouth shapes and moods, a short film of it speaking."""
-    from visavis.avatar.files import PackageError
-    from visavis.avatar.package import load_package
-    from visavis.avatar.preview import write_preview
-
-    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
-    folder = output if output is not None else Path(f"{avatar.id}-preview")
-    try:
-        written = write_preview(load_package(avatar.package), folder)
-    except PackageError as error:
-        fail(plain(str(error)))
-    except OSError as error:
-        fail(f"{folder} could not be written: {error.strerror or error}")
-    typer.echo(f"{plain(avatar.name)} is drawn in {', '.join(str(path) for path in written)}")
 
 
 def _place(avatar: "Avatar") -> str:

@@ -13,6 +13,7 @@ import pytest
 from tests.avatar.photo.conftest import POINTS, covered, encoded
 from visavis.avatar.animation.visemes import SHAPES, shape
 from visavis.avatar.catalogue import Catalogue
+from visavis.avatar.contact_sheet import still
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels, load_package
 from visavis.avatar.persona import PersonaError
@@ -30,7 +31,6 @@ from visavis.avatar.photo.folder import avatar_id, save_photo_avatar
 from visavis.avatar.photo.importer import PhotoAvatar, Stage, analyse_photo, build_avatar, import_photo
 from visavis.avatar.photo.table import load_table
 from visavis.avatar.photo.topology import NAMED
-from visavis.avatar.preview import still
 from visavis.viseme import Viseme
 
 AGREED = consent_now("I am Ana, and I agree.")

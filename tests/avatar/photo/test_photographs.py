@@ -8,6 +8,7 @@ import pytest
 
 from tests.avatar.photo.conftest import covered, encoded
 from visavis.avatar.animation.visemes import SHAPES
+from visavis.avatar.contact_sheet import still
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import Pixels
 from visavis.avatar.photo.consent import consent_now
@@ -23,7 +24,6 @@ from visavis.avatar.photo.errors import (
 from visavis.avatar.photo.image import decode
 from visavis.avatar.photo.importer import PhotoAnalysis, PhotoAvatar, analyse_photo, build_avatar
 from visavis.avatar.photo.networks import FaceNetworks
-from visavis.avatar.preview import still
 from visavis.viseme import Viseme
 
 SKIN = (150, 175, 215)

@@ -10,10 +10,10 @@ from typing import Final
 import cv2
 import numpy as np
 
+from visavis.avatar.contact_sheet import poster
 from visavis.avatar.package import Pixels, save_package
 from visavis.avatar.persona import AVATAR_FILE, plain_persona, read_avatar_file, write_avatar_file
 from visavis.avatar.photo.importer import PhotoAvatar
-from visavis.avatar.preview import poster
 
 _THUMBNAIL: Final = 256
 
