@@ -15,9 +15,9 @@ import numpy as np
 from visavis.avatar.animation.emotions import EXPRESSIONS
 from visavis.avatar.animation.visemes import SHAPES
 from visavis.avatar.catalogue import EMBEDDED
+from visavis.avatar.contact_sheet import poster, still
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import AvatarPackage, Pixels, load_package
-from visavis.avatar.preview import poster, still
 from visavis.viseme import Viseme
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
