@@ -1,5 +1,5 @@
 """What the avatar says of itself: when a part of it fails, so that a visitor is never left with silence; when it asks
-whether anybody is there; and when it hangs up."""
+whether anybody is there; and when it hangs up. With marks of emotions."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -48,6 +48,15 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
+_FEELINGS: Final = {
+    _BUSY: "[concerned 0.5] ",
+    _AWAY: "[concerned 0.6] ",
+    _EMPTY: "[concerned 0.5] ",
+    _DEAF: "[concerned 0.5] ",
+    _ALONE: "",
+    _LEAVING: "[happy 0.6] ",
+}
+
 
 def apology(kind: ChatErrorKind, language: str) -> str:
     """For a language model that failed with ``kind``, in ``language`` (BCP 47) or else in English."""
@@ -75,4 +84,4 @@ def farewell(language: str) -> str:
 
 
 def _text(key: str, language: str) -> str:
-    return _TEXTS.get(language.split("-")[0].lower(), _TEXTS["en"])[key]
+    return _FEELINGS[key] + _TEXTS.get(language.split("-")[0].lower(), _TEXTS["en"])[key]
