@@ -12,9 +12,13 @@ import pytest
 
 from tests.cut_out import PLATE, cut_out
 from tests.session.house import Guest, House, nothing_left
+from visavis.avatar.animation.animator import Animator
 from visavis.avatar.background import MAX_BYTES
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.emotion import Emotion, Feeling
+from visavis.avatar.package import AvatarPackage
+from visavis.avatar.puppet.face import PuppetFace
+from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.view import BlurredBackground, ColourBackground, OwnBackground, PictureBackground, View
 from visavis.media.peer import PeerSettings
 from visavis.session.commands import NamedBackground, SetBackground, SetEmotion
@@ -194,6 +198,26 @@ async def test_an_avatar_that_was_never_cut_out_says_so(pool: ThreadPoolExecutor
     (tmp_path / "avatars" / "oval" / "face" / "matte.png").unlink()
     guest = Guest(await place.admit(avatar_id="oval")).arrive()
     assert not (await picture_of(guest)).backgrounds
+    await guest.leave()
+
+
+class Drawn:
+    """A face of a size of its own, as a network draws them."""
+
+    def __init__(self, package: AvatarPackage) -> None:
+        self._face = PuppetFace(Animator(1), PuppetRenderer(package, View(96, 96)))
+        self.latency = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._face, name)
+
+
+async def test_a_face_that_a_network_draws_is_as_it_is(pool: ThreadPoolExecutor, tmp_path: Path) -> None:
+    place = house(pool, tmp_path, neural=lambda package, path, now: Drawn(package))
+    wish = ViewRequest((256, 128), BLUE, transparent=True)
+    guest = Guest(await place.admit(avatar_id="oval", view=wish)).arrive()
+    assert await picture_of(guest) == Picture(96, 96, transparent=False, backgrounds=False)
+    await until_seen(guest, lambda picture: picture.shape == (96, 96, 3))
     await guest.leave()
 
 

@@ -14,12 +14,12 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_PIXELS: Final = 4_000_000
 """Largest picture that is unpacked."""
 
-_KEPT_PIXELS: Final = 1280 * 1280
-"""What is kept of it: enough for the largest usual frame."""
+_KEPT_PIXELS: Final = 1280 * 720
+"""What is kept of it: enough for the largest usual frame, and less than 3 MB for a session."""
 
 
 def picture_background(data: bytes) -> PictureBackground:
-    """The picture in a JPEG, PNG or WebP file, scaled down to at most 1.6 megapixels. Transparency in it is left out.
+    """The picture in a JPEG, PNG or WebP file, scaled down to at most 0.92 megapixels. Transparency in it is left out.
 
     Takes some 50 ms: to be called in a thread. Raises ``ValueError`` for what is no such file, or too large a one; the
     size is read from its head before anything is unpacked.

@@ -66,7 +66,7 @@ export function settle(options) {
   const required = { microphone: false, camera: false, ...options.requiredMediaDevices };
   const requested = { microphone: true, camera: false, ...options.requestedMediaDevices };
   return {
-    element: videoElement ?? (canvas ? document.createElement("video") : new Audio()),
+    element: videoElement ?? (canvas ? hiddenVideo() : new Audio()),
     canvas,
     size,
     backdrop: { background },
@@ -86,6 +86,14 @@ export function settle(options) {
     poster: options.poster ?? true,
     timeouts: { ...TIMEOUTS, ...options.timeouts },
   };
+}
+
+/** A video that only a canvas shows. */
+function hiddenVideo() {
+  const video = document.createElement("video");
+  // Else some phones would show it over the whole screen.
+  video.playsInline = true;
+  return video;
 }
 
 /**

@@ -663,7 +663,7 @@ function settle(options) {
   const required = { microphone: false, camera: false, ...options.requiredMediaDevices };
   const requested = { microphone: true, camera: false, ...options.requestedMediaDevices };
   return {
-    element: videoElement ?? (canvas ? document.createElement("video") : new Audio()),
+    element: videoElement ?? (canvas ? hiddenVideo() : new Audio()),
     canvas,
     size,
     backdrop: { background },
@@ -683,6 +683,13 @@ function settle(options) {
     poster: options.poster ?? true,
     timeouts: { ...TIMEOUTS, ...options.timeouts },
   };
+}
+
+function hiddenVideo() {
+  const video = document.createElement("video");
+  // Else some phones would show it over the whole screen.
+  video.playsInline = true;
+  return video;
 }
 
 function baseAddress(given) {
