@@ -72,14 +72,25 @@ class MeshObject:
 class Strands:
     """Hair curves: points (n, k, 3), greatest radius in dm; they are thinner at the root and the tip."""
 
-    def __init__(self, name: str, points: Points, radius: float, material: Material, *, tip: float = 0.25) -> None:
+    def __init__(
+        self,
+        name: str,
+        points: Points,
+        radius: float,
+        material: Material,
+        *,
+        tip: float = 0.25,
+        thickness: NDArray[np.float64] | None = None,
+    ) -> None:
+        """`tip` is the share of the radius left at the tip; `thickness` a factor per strand (n,)."""
         count, steps = points.shape[:2]
         curves = bpy.data.hair_curves.new(name)
         curves.add_curves([steps] * count)
         along = np.linspace(0, 1, steps)
-        thickness = (0.55 + 0.45 * np.clip(along / 0.15, 0, 1)) * (1 + (tip - 1) * along) * radius
+        profile = (0.55 + 0.45 * np.clip(along / 0.15, 0, 1)) * (1 + (tip - 1) * along) * radius
+        factors = np.ones(count) if thickness is None else thickness
         attribute = curves.attributes.get("radius") or curves.attributes.new("radius", "FLOAT", "POINT")
-        attribute.data.foreach_set("value", np.tile(thickness, count).astype(np.float32))
+        attribute.data.foreach_set("value", np.outer(factors, profile).astype(np.float32).ravel())
         curves.materials.append(material)
         self.object = bpy.data.objects.new(name, curves)
         bpy.context.scene.collection.objects.link(self.object)

@@ -21,7 +21,7 @@ from bake.landmarks import find_landmarks
 from bake.paint import blender_picture, face_map, paint_marks
 from bake.scene import Studio, portrait_camera
 from bake.skin import skin_masks, skin_material
-from bake.surface import Bound, Surface
+from bake.surface import Bound, Surface, smoothstep
 from bake.teeth import gum, rigid_motion, row_of_teeth
 
 PARTS = (
@@ -200,7 +200,9 @@ class Character:
         skull = Surface(self._without_ears(), self._faces(self.marks.neck[1] - 1.0, widest=1.9))
         self.hair_strands = grow(Head(skull, self._line, self.marks), hair)
         material = hair_material("hair", hair.melanin, hair.redness, hair.grey)
-        self.parts["hair"].append(Strands("hair", self.hair_strands, HAIR_RADIUS, material).object)
+        fine = 0.45 + 0.55 * smoothstep(0.0, 0.2, self._line.above(self.hair_strands[:, 0]))
+        strands = Strands("hair", self.hair_strands, HAIR_RADIUS, material, thickness=fine)
+        self.parts["hair"].append(strands.object)
 
     def _build_facial_hair(self) -> None:
         identity, hair = self.identity, self.identity.hair

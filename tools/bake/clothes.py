@@ -67,12 +67,12 @@ class Tailor:
     def cardigan(self, person: Identity) -> None:
         fabric, wool = cotton(person.second_cloth), knit(person.cloth)
         ring, _ = self._buttoned(fabric)
-        x, y = 0.46, self._neck[1] - 0.02
-        _, surface = self._body("cardigan", self._vee(x, 1.25), 0.085, wool, 0.05)
+        x, y = 0.56, self._neck[1] - 0.08
+        _, surface = self._body("cardigan", self._vee(x, 1.25), 0.065, wool, 0.04)
         for side in (1, -1):
             line = np.array([[side * (x + 0.02), y], [side * 0.30, y - 0.55], [side * 0.04, y - 1.25]])
             self._add("band", strip(surface, line, -0.06, 0.06, 0.04), wool, thickness=0.03, subdivisions=1)
-        collar = turned_collar(ring, surface, gap=0.13, stand=0.17, fall=0.30, point=0.20, spread=0.5, above=0.085)
+        collar = turned_collar(ring, surface, gap=0.13, stand=0.17, fall=0.30, point=0.20, spread=0.5, above=0.10)
         self._add("shirt collar", collar, fabric, thickness=0.018, subdivisions=1)
 
     def blazer(self, person: Identity) -> None:
@@ -96,7 +96,7 @@ class Tailor:
         gold = plain_material("gold", (0.85, 0.55, 0.20), 0.18)
         gold.node_tree.nodes["Principled BSDF"].inputs["Metallic"].default_value = 1
         for side in (1, -1):
-            self._add("earring", ball((marks.lobe + [0.01, 0.06, 0.05]) * [side, 1, 1], 0.035), gold)
+            self._add("earring", ball((marks.lobe + np.array([0.01, 0.06, 0.05])) * [side, 1, 1], 0.035), gold)
 
     def _round(self, low: float, dip: float = 0.0) -> Line:
         """A round neckline `low` dm under the neck's joint, `dip` dm deeper in front."""
@@ -116,8 +116,8 @@ class Tailor:
 
         def height(points: Points) -> Points:
             x, z = np.abs(points[:, 0]), points[:, 2] - neck[2]
-            behind = neck[1] + 0.10
-            front = neck[1] - depth * np.clip(1 - x / half, 0, 1) ** 0.85
+            behind = neck[1] - 0.02
+            front = neck[1] - 0.06 - depth * np.clip(1 - x / half, 0, 1) ** 0.85
             share = np.clip((z - 0.05) / 0.25, 0, 1)
             return behind * (1 - share) + front * share + 0.35 * np.clip(x - half, 0, 1)
 

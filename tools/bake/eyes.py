@@ -62,8 +62,11 @@ def iris_material(iris: Colour, iris_scale: float) -> Material:
     return nodes.material
 
 
-def clear_material(roughness: float = 0.015, strength: float = 1.0) -> Material:
-    """Transparent with a mirror on top (Fresnel): cornea and tear film."""
+def clear_material(roughness: float = 0.14, strength: float = 1.0) -> Material:
+    """Transparent with a near mirror on top (Fresnel): cornea and tear film.
+
+    Not a perfect mirror: with some roughness the lamps themselves are sampled, so that few samples show catch-lights.
+    """
     nodes = Nodes("clear", empty=True)
     fresnel = nodes.add("ShaderNodeFresnel", {"IOR": 1.40})
     share = nodes.math("MULTIPLY", fresnel.outputs[0], strength)

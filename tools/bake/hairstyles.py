@@ -36,16 +36,16 @@ def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     start, count = roots.places, hair.strands
     eye, centre = head.marks.eye[1], head.marks.centre
     zigzag = 0.025 * np.sin(start[:, 2] * 23) + 0.02 * rng.normal(size=count)
-    side = np.where(start[:, 0] + zigzag > hair.parting, 1.0, -1.0)
+    side = _sides(start, zigzag, hair.parting, centre)
     front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2])
     high = smoothstep(eye + 0.25, eye + 0.95, start[:, 1])
     framing = front * np.exp(-((head.line.above(start) / 0.22) ** 2))
-    near_part = np.exp(-(((start[:, 0] - hair.parting) / 0.22) ** 2)) * high
+    near_part = np.exp(-(((start[:, 0] - hair.parting) / 0.20) ** 2)) * high
     spread = roots.per_clump(rng, 3) * 0.07 + rng.normal(size=(count, 3)) * 0.025
     end = head.marks.neck[1] + 0.02 - 0.35 * (hair.length - 1) + 0.10 * rng.normal(size=roots.clumps)[roots.clump]
     length = np.maximum(start[:, 1] - end + 0.75 * high + 0.25, 0.5)
     step = length / (steps - 1)
-    lift = 0.04 + 0.12 * high * (0.3 + 0.7 * roots.layer) * (1 + 0.1 * near_part)
+    lift = 0.05 + 0.085 * high * (0.3 + 0.7 * roots.layer) * (1 + 0.1 * near_part)
     strands = np.zeros((count, steps, 3))
     strands[:, 0] = point = start
     away = np.stack([side * 0.7, 0.4 * front, -0.35 - 0.2 * front], 1)
@@ -77,6 +77,13 @@ def _shoulder(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     return fly_away(strands, centre, rng, 0.06, 0.10)
 
 
+def _sides(start: Points, jitter: Points, parting: float, centre: Points) -> Points:
+    """−1 … 1 per root: which way hair falls. Sharp at the parting in front, soft behind the crown."""
+    across = start[:, 0] + jitter - parting
+    back = smoothstep(centre[2] + 0.85, centre[2] + 0.35, start[:, 2])
+    return np.sign(across) * (1 - back) + np.clip(across / 0.4, -1, 1) * back
+
+
 def _settle(surface: Surface, points: Points, height: Points) -> Points:
     """Let points sink half way to `height` above the skin when they are higher."""
     _, normals, now = surface.nearest(points)
@@ -92,8 +99,7 @@ def _short(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     eye, centre = head.marks.eye[1], head.marks.centre
     top = smoothstep(eye + 0.40, eye + 0.85, start[:, 1])
     front = smoothstep(centre[2] + 0.2, centre[2] + 0.9, start[:, 2])
-    side = np.where(start[:, 0] + 0.03 * rng.normal(size=count) > hair.parting, 1.0, -1.0)
-    side = np.where(hair.parting > 0, side, side)
+    side = _sides(start, 0.03 * rng.normal(size=count), hair.parting, centre)
     edge = smoothstep(0.02, 0.22, head.line.above(start))
     length = (0.09 + 0.36 * top) * hair.length * (0.65 + 0.5 * rng.random(count)) * (0.45 + 0.55 * edge)
     spread = roots.per_clump(rng, 3) * 0.20 + rng.normal(size=(count, 3)) * 0.08
@@ -122,9 +128,9 @@ def _crop(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
     roots = plant(head.surface, head.line, hair.strands, 900, rng, edge=0.2)
     count = hair.strands
     eye = head.marks.eye[1]
-    top = smoothstep(eye + 0.25, eye + 0.80, roots.places[:, 1])
+    top = smoothstep(eye + 0.30, eye + 0.95, roots.places[:, 1])
     edge = smoothstep(0.0, 0.12, head.line.above(roots.places))
-    length = (0.028 + 0.16 * top) * hair.length * (0.75 + 0.4 * rng.random(count)) * (0.5 + 0.5 * edge)
+    length = (0.028 + 0.14 * top) * hair.length * (0.75 + 0.4 * rng.random(count)) * (0.5 + 0.5 * edge)
     lean = unit(roots.normals + roots.per_clump(rng, 3) * 0.22 + rng.normal(size=(count, 3)) * 0.15 + [0, 0.05, 0])
     first = unit(np.cross(lean, rng.normal(size=(count, 3))))
     second = np.cross(lean, first)
@@ -171,7 +177,9 @@ def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
         point = press_to(head.surface, point, np.where(baby, 0.015 + 0.07 * s, height))
         strands[:, index] = point
     combed = fly_away(strands, centre, rng, 0.04, 0.05)
-    return np.concatenate([combed, _knot(bun + [0, 0.10, 0], count // 6, steps, rng), _locks(head, steps, rng)])
+    return np.concatenate(
+        [combed, _knot(bun + np.array([0, 0.10, 0]), count // 6, steps, rng), _locks(head, steps, rng)]
+    )
 
 
 def _knot(centre: Points, count: int, steps: int, rng: np.random.Generator) -> Points:

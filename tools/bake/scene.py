@@ -129,9 +129,9 @@ class Studio:
         self.soft_box((-5.4, eye + 2.8, 5.8), 3.6, 600, warm, 4.4)  # key
         self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 80, cool)  # fill
         self.soft_box((0.0, eye - 3.6, 6.5), 3.0, 36, warm)  # reflector under the chin
-        self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 420, (1.0, 0.95, 0.9))  # rims
+        self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 260, (0.95, 0.97, 1.0))  # rims
         self.soft_box((-3.8, eye + 2.2, -5.2), 1.8, 260, (0.78, 0.88, 1.0))
-        self._glint = self.soft_box((-2.9, eye + 2.3, 8.0), 2.6, 5200, (1, 1, 1), 3.2)
+        self._glint = self.soft_box((-3.4, eye + 2.6, 7.6), 3.0, 5500, (1, 1, 1), 3.6)
         world = bpy.data.worlds.new("world")
         self._scene.world = world
         world.use_nodes = True
