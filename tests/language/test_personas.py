@@ -80,6 +80,8 @@ async def test_every_phrase_is_understood(person: Somebody) -> None:
     assert not {phrase: text for phrase, text in told.items() if text.startswith(refusals)}
     assert (await person.says("how do I fix a flat tyre")).startswith(refusals)
     assert person.name in await person.says("what is your name")
+    assert (await person.says("I'm feeling down")).startswith("[concerned")
+    assert "emergency number" in await person.says("I just want to die")
     assert "I can tell you about" in await person.says("how do I fix a flat tyre")
 
 
@@ -95,7 +97,7 @@ def test_words_can_be_spoken(person: Somebody) -> None:
 @everybody
 def test_phrases_are_whole_sentences_and_not_too_many(person: Somebody) -> None:
     phrases = {plain(phrase) for phrase in (*person.persona.phrases, *person.knowledge.phrases())}
-    assert len(phrases) <= 500
+    assert len(phrases) <= 520
     assert max(len(phrase.split()) for phrase in phrases) <= 10
     asked = [plain(phrase) for entry in person.knowledge.entries for phrase in (entry.question, *entry.phrasings)]
     assert not [phrase for phrase in asked if asked.count(phrase) > 1]
