@@ -35,6 +35,7 @@ class Loudness:
         self._levels: NDArray[np.float32] = np.zeros(0, np.float32)
         self._rest: Pcm16 = np.zeros(0, np.int16)
         self._loudest = _FLOOR
+        self._heard = False
         self._last = 0.0
 
     @property
@@ -59,6 +60,9 @@ class Loudness:
         rising = np.diff(coarse, prepend=np.float32(self._last)).reshape(steps, -1)
         self._last = float(coarse[-1])
         levels = np.sqrt(np.square(rising).mean(1))
+        if not self._heard:
+            # Else the first sound of all would count as loud.
+            self._heard, self._loudest = True, max(_FLOOR, float(levels.max()))
         out = np.empty(steps, np.float32)
         for index, level in enumerate(levels.tolist()):
             self._loudest = max(level, _FLOOR, self._loudest * _FORGET)

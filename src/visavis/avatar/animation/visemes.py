@@ -44,8 +44,8 @@ class MouthShape:
 
     weights: Weights
     strength: float = 1.0
-    before: float = 0.05
-    after: float = 0.05
+    before: float = 0.045
+    after: float = 0.04
     hold: Hold = Hold.NONE
     tongue: Tongue = Tongue.REST
     vowel: bool = False
@@ -75,7 +75,7 @@ SHAPES: Final[dict[Viseme, MouthShape]] = {
         shape(jawOpen=0.09, mouthLowerDown=0.20, mouthUpperUp=0.10, mouthStretch=0.12), strength=1.0, rounds=0.25
     ),
     Viseme.CH: MouthShape(
-        shape(jawOpen=0.05, mouthFunnel=0.28, mouthPucker=0.42, mouthUpperUp=0.18, mouthLowerDown=0.22),
+        shape(jawOpen=0.04, mouthFunnel=0.25, mouthPucker=0.42, mouthUpperUp=0.18, mouthLowerDown=0.22),
         strength=1.2,
         before=0.07,
     ),
@@ -88,14 +88,14 @@ SHAPES: Final[dict[Viseme, MouthShape]] = {
         shape(jawOpen=0.07, mouthLowerDown=0.24, mouthUpperUp=0.10), strength=1.0, tongue=Tongue.UP, rounds=0.3
     ),
     Viseme.RR: MouthShape(shape(jawOpen=0.07, mouthFunnel=0.14, mouthPucker=0.40, mouthLowerDown=0.14), before=0.07),
-    Viseme.AA: MouthShape(shape(jawOpen=0.32, mouthLowerDown=0.24, mouthUpperUp=0.15), strength=1.3, vowel=True),
+    Viseme.AA: MouthShape(shape(jawOpen=0.35, mouthLowerDown=0.24, mouthUpperUp=0.15), strength=1.3, vowel=True),
     Viseme.E: MouthShape(
         shape(jawOpen=0.28, mouthStretch=0.26, mouthSmile=0.10, mouthLowerDown=0.30, mouthUpperUp=0.20),
         strength=1.2,
         vowel=True,
     ),
     Viseme.IH: MouthShape(
-        shape(jawOpen=0.23, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
+        shape(jawOpen=0.21, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
     ),
     Viseme.OH: MouthShape(
         shape(jawOpen=0.29, mouthFunnel=0.40, mouthPucker=0.34), strength=1.3, before=0.08, after=0.06, vowel=True
