@@ -3,19 +3,28 @@
 import io
 import json
 import shutil
+import struct
+import subprocess
+import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from visavis.avatar.bundle import RefusedBundle, import_bundle
 from visavis.avatar.files import PackageError
+from visavis.avatar.manifest import Consent, DefaultPersona, Manifest, Overrides
 from visavis.avatar.package import AvatarPackage, load_package, save_package
+from visavis.viseme import Viseme
 
 FEW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -30,7 +39,18 @@ DAMAGE = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, m
 @pytest.fixture(scope="module")
 def files(small: AvatarPackage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("whole")
-    save_package(small, folder)
+    size = small.manifest.size
+    manifest = Manifest.model_validate(
+        small.manifest.model_dump()
+        | {
+            "kind": "photo",
+            "consent": Consent(statement="Yes.", given=datetime(2026, 1, 2, tzinfo=UTC)),
+            "overrides": Overrides(visemes={Viseme.AA: {"jawOpen": 0.4}}),
+            "persona": DefaultPersona(greeting="Hello!"),
+        }
+    )
+    matte, plate = np.full((size, size), 200, np.uint8), np.full((size, size, 3), 90, np.uint8)
+    save_package(replace(small, manifest=manifest, matte=matte, plate=plate), folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -112,7 +132,10 @@ def test_zips_with_a_damaged_directory(files: dict[str, bytes], damage: list[tup
 
 
 @FEW
-@given(data=st.data(), name=st.sampled_from(["manifest.json", "picture.webp", "eyes.webp", "interior.png"]))
+@given(
+    data=st.data(),
+    name=st.sampled_from(["manifest.json", "picture.webp", "eyes.webp", "interior.png", "matte.png", "plate.webp"]),
+)
 def test_damaged_files(files: dict[str, bytes], data: st.DataObject, name: str) -> None:
     damage, cut = data.draw(DAMAGE), data.draw(st.floats(0.1, 1) | st.just(1.0))
     # Damage at the front meets what is parsed, not only the pixels.
@@ -181,3 +204,64 @@ def test_damaged_personas(files: dict[str, bytes], toml: bytes) -> None:
         return folder
 
     tried(write)
+
+
+def huge_png(side: int) -> bytes:
+    """A sound PNG of side × side grey pixels, which are all 0."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer, rows = zlib.compressobj(9), bytes(side + 1)
+    data = b"".join([*(packer.compress(rows) for _ in range(side)), packer.flush()])
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def greedy_arrays(files: dict[str, bytes]) -> bytes:
+    """Fields whose first array unpacks to more than a file may hold."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("main.npy", bytes(200_000_000))
+    return stream.getvalue()
+
+
+LIMITED = """
+import resource, sys, time
+from pathlib import Path
+from visavis.avatar.bundle import check_bundle
+import cv2, numpy
+limit = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 400_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+problems = check_bundle(Path(sys.argv[1])).problems
+assert problems
+print(*problems, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "message"),
+    [
+        ("matte.png", lambda _: huge_png(20_000), "matte.png: size: is 20000"),
+        ("picture.png", lambda _: huge_png(20_000), "picture.png: size: is 20000"),
+        ("fields.npz", greedy_arrays, "fields.npz: main: is larger than"),
+        ("manifest.json", lambda _: b"[" * 900_000, "manifest.json: "),
+        (
+            "manifest.json",
+            lambda _: b'{"shapes": [' + b'"x",' * 200_000 + b'"x"]}',
+            "manifest.json: holds more than 20000 values",
+        ),
+    ],
+)
+def test_what_wants_all_memory_is_refused_within_400_mb(
+    files: dict[str, bytes], tmp_path: Path, name: str, make: Callable[[dict[str, bytes]], bytes], message: str
+) -> None:
+    folder = as_folder({**{n: d for n, d in files.items() if Path(n).stem != Path(name).stem}, name: make(files)})(
+        tmp_path
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(folder)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert message in done.stdout

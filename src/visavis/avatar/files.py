@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 MAX_FILE: Final = 32 * 1024 * 1024
 """Largest file of a package, unpacked, in bytes."""
@@ -172,6 +172,22 @@ def folder_with(files: Files, name: str) -> str | None:
     paths = [PurePosixPath(path) for path in names]
     folders = [path.parts[0] for path in paths if len(path.parts) == 2 and path.name == name]
     return folders[0] if len(folders) == 1 else None
+
+
+def more_than(value: object, limit: int) -> bool:
+    """Whether a value parsed from JSON or TOML holds more values than ``limit``, itself and all inside it.
+
+    Each of them might be wrong, and what is said of that takes memory.
+    """
+    waiting, count = [value], 0
+    while waiting and count <= limit:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, dict):
+            waiting += cast("dict[str, object]", one).values()
+        elif isinstance(one, list):
+            waiting += cast("list[object]", one)
+    return count + len(waiting) > limit
 
 
 def small_directory(tail: bytes) -> bool:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from visavis.avatar.files import (
     MAX_FILE,
@@ -23,6 +24,7 @@ from visavis.avatar.files import (
     FilesInside,
     PackageError,
     folder_with,
+    more_than,
     open_files,
     picture_size,
     plain_compression,
@@ -36,6 +38,7 @@ Field = NDArray[np.float16]
 MANIFEST: Final = "manifest.json"
 FIELDS: Final = "fields.npz"
 _MAX_MANIFEST: Final = 1024 * 1024
+_MAX_VALUES: Final = 20_000
 _MAX_FINDINGS: Final = 50
 TONGUES: Final = 3
 """Lower layers of a mouth's interior: the tongue at rest, up, out."""
@@ -213,6 +216,13 @@ def _manifest(files: Files, problems: list[PackageError]) -> Manifest | None:
         content = files.read(MANIFEST)
         if len(content) > _MAX_MANIFEST:
             raise PackageError(MANIFEST, "", f"is larger than {_MAX_MANIFEST} bytes")
+        try:
+            crowded = more_than(from_json(content), _MAX_VALUES)
+        except ValueError:
+            # The validation tells where it is no JSON.
+            crowded = False
+        if crowded:
+            raise PackageError(MANIFEST, "", f"holds more than {_MAX_VALUES} values")
         return Manifest.model_validate_json(content)
     except PackageError as error:
         problems.append(error)

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from visavis.avatar.files import more_than
+
 AVATAR_FILE: Final = "avatar.toml"
 _MAX_BYTES: Final = 1024 * 1024
+_MAX_VALUES: Final = 50_000
 _MAX_FINDINGS: Final = 50
 
 
@@ -111,6 +114,8 @@ def read_avatar_file(path: Path) -> AvatarFile:
         raise PersonaError(path, "", f"is not TOML: {error}") from None
     except RecursionError:
         raise PersonaError(path, "", "is nested too deeply") from None
+    if more_than(raw, _MAX_VALUES):
+        raise PersonaError(path, "", f"holds more than {_MAX_VALUES} values")
     try:
         toml = _Toml.model_validate(raw)
     except ValidationError as error:
