@@ -265,11 +265,12 @@ class AvatarSettings(Section):
         120, "Milliseconds that the network is given for a mouth; sound waits for it.", ge=20, le=2000
     )
 
-    folder: FolderPath | None = setting(None, "Folder with your own avatar packages, besides the embedded ones.")
+    folder: FolderPath | None = setting(
+        None, "Folder with your own avatars, besides the embedded ones; else visavis/avatars in the user's data folder."
+    )
     uploads: bool = setting(
         True,
-        "Serve the page /avatars/new, where whoever has a license makes an avatar of a photo (docs/own-avatar.md). It "
-        "goes into folder; without one, into visavis/avatars in the user's data folder.",
+        "Serve the page /avatars/new, where whoever has a license makes an avatar of a photo (docs/own-avatar.md).",
     )
     backgrounds: FolderPath | None = setting(
         None, "Folder with pictures (JPEG, PNG, WebP) that clients may put behind an avatar, by their files' names."

@@ -75,10 +75,12 @@ def test_a_name_cannot_drive_the_terminal(visavis, vera: Path) -> None:
     assert "gone" in done.stdout
 
 
-def test_import_needs_a_folder(visavis, vera: Path) -> None:
-    done = visavis("avatar", "import", str(vera))
-    assert done.returncode == 2
-    assert "avatars.folder" in done.stderr
+def test_without_a_folder_it_goes_into_the_users_own(visavis, vera: Path, tmp_path: Path) -> None:
+    done = visavis("avatar", "import", str(vera), XDG_DATA_HOME=str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    listed = visavis("avatar", "list", XDG_DATA_HOME=str(tmp_path / "data"))
+    assert vera.name in listed.stdout
+    assert (tmp_path / "data" / "visavis" / "avatars" / vera.name / "avatar.toml").is_file()
 
 
 def test_a_zip_that_leads_outside_is_a_plain_line(visavis, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def list_avatars(config: ConfigOption = None, assignments: SetOption = None) -> 
     from rich.table import Table
 
     table = Table("id", "name", "language", "changed", "where", box=None, pad_edge=False)
-    for avatar in open_catalogue(load(config, assignments).avatars.folder).all():
+    for avatar in open_catalogue(load(config, assignments).avatars.own_folder).all():
         changed = avatar.updated.strftime("%Y-%m-%d %H:%M")
         table.add_row(avatar.id, plain(avatar.name), avatar.persona.language, changed, _place(avatar))
     Console().print(table)
@@ -44,7 +44,7 @@ def show(
     from visavis.avatar.files import PackageError
     from visavis.avatar.package import load_package
 
-    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
+    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.own_folder), wanted)
     try:
         package = load_package(avatar.package)
     except PackageError as error:

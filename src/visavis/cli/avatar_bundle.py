@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli.avatar_common import find_avatar, knowledge_faults, open_catalogue, plain
-from visavis.cli.common import EXIT_SETTINGS, ConfigOption, SetOption, fail, load
+from visavis.cli.common import ConfigOption, SetOption, fail, load
 
 if TYPE_CHECKING:
     from visavis.avatar.files import PackageError
@@ -24,7 +24,7 @@ def check(path: SourceArgument, config: ConfigOption = None, assignments: SetOpt
     """
     from visavis.avatar.bundle import check_bundle
 
-    catalogue = open_catalogue(load(config, assignments).avatars.folder)
+    catalogue = open_catalogue(load(config, assignments).avatars.own_folder)
     try:
         bundle = check_bundle(path, [avatar.id for avatar in catalogue.all()], check_knowledge=knowledge_faults)
     except OSError as error:
@@ -47,9 +47,7 @@ def import_avatar(
     """
     from visavis.avatar.bundle import AvatarExists, RefusedBundle, import_bundle
 
-    folder = load(config, assignments).avatars.folder
-    if folder is None:
-        fail("no folder for avatars is set; say where with --set avatars.folder=DIR", EXIT_SETTINGS)
+    folder = load(config, assignments).avatars.own_folder
     ids = [avatar.id for avatar in open_catalogue(folder).all()]
     try:
         bundle = import_bundle(path, folder, ids, taken=ids, force=force, check_knowledge=knowledge_faults)
@@ -72,7 +70,7 @@ def export(
     """Write an avatar as one zip: who it is (its prompt, too), its face, its pictures, its consent."""
     from visavis.avatar.bundle import RefusedBundle, export_bundle
 
-    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
+    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.own_folder), wanted)
     try:
         export_bundle(avatar, archive)
     except RefusedBundle as error:

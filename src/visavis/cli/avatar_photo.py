@@ -45,7 +45,7 @@ def from_photo(
     from visavis.avatar.photo.errors import PhotoError, PointsNeeded
     from visavis.avatar.photo.folder import avatar_id, save_photo_avatar
 
-    folder = output if output is not None else _avatars_folder(config, assignments) / avatar_id(name)
+    folder = output if output is not None else load(config, assignments).avatars.own_folder / avatar_id(name)
     if folder.exists():
         fail(f"{folder} is there already; remove it, or choose another with --output")
     try:
@@ -77,13 +77,6 @@ def from_photo(
     for warning in avatar.warnings:
         typer.echo(f"visavis: {warning}", err=True)
     typer.echo(f"{name} is in {folder}; look at {folder / 'poster.jpg'}, and change who it is in avatar.toml")
-
-
-def _avatars_folder(config: Path | None, assignments: list[str] | None) -> Path:
-    folder = load(config, assignments).avatars.folder
-    if folder is None:
-        fail("no folder for avatars is set (avatars.folder); say where with --output", EXIT_SETTINGS)
-    return folder
 
 
 def _ask() -> str:

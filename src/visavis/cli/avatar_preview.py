@@ -34,7 +34,7 @@ def preview(
     from visavis.avatar.preview import SPOKEN, write_preview
     from visavis.speech.ports import SpeechError
 
-    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.folder), wanted)
+    avatar = find_avatar(open_catalogue(load(config, assignments).avatars.own_folder), wanted)
     folder = output if output is not None else Path(f"{avatar.id}-preview")
     try:
         package = load_package(avatar.package)

@@ -40,8 +40,8 @@ async def avatars(settings: Settings) -> AsyncIterator[Finding]:
     folder = settings.avatars.folder
     if folder is not None and not folder.is_dir():
         yield bad("avatars", f"there is no folder {folder}", "make it, or correct avatars.folder")
-    catalogue = await asyncio.to_thread(Catalogue, folder)
-    for place in (EMBEDDED, folder):
+    catalogue = await asyncio.to_thread(Catalogue, settings.avatars.own_folder)
+    for place in (EMBEDDED, settings.avatars.own_folder):
         for problem in await asyncio.to_thread(_left_out, catalogue, place):
             yield bad("avatar", problem, "correct that file")
     for avatar in catalogue.all():
@@ -108,7 +108,7 @@ async def providers(settings: Settings) -> AsyncIterator[Finding]:
             yield bad("speech", str(error), "check the settings of [speech]")
         if sound is not None:
             yield await _hearing(chosen.recognizer, settings, sound)
-        for avatar in Catalogue(settings.avatars.folder).all():
+        for avatar in Catalogue(settings.avatars.own_folder).all():
             yield await _thinking(chosen, avatar, settings)
             if settings.chat.provider == "openai":
                 # One question tells about a service; an embedded brain has each avatar's own knowledge.

@@ -42,7 +42,7 @@ def write_speaking_film(package: AvatarPackage, pcm: Pcm16, visemes: Sequence[Ti
     animator = Animator(seed=11)
     animator.state(FaceState.LISTENING, 0.0)
     animator.state(FaceState.SPEAKING, LEAD - 0.1)
-    animator.speak([TimedViseme(v.viseme, v.start + LEAD, v.end + LEAD) for v in visemes if v.start + LEAD < ends])
+    animator.speak([shape.shifted(LEAD) for shape in visemes if shape.start + LEAD < ends])
     animator.state(FaceState.LISTENING, ends + 0.1)
     renderer = PuppetRenderer(package, View(SIDE, SIDE))
     frame = np.empty((SIDE * 3 // 2, SIDE), np.uint8)

@@ -328,7 +328,7 @@ class Workshop:
                 async for chunk in stream:
                     shapes = chunk.visemes if chunk.visemes is not None else self._estimate(chunk.pcm)
                     start = length / SPEECH_RATE
-                    visemes += [TimedViseme(v.viseme, v.start + start, v.end + start) for v in shapes]
+                    visemes += [shape.shifted(start) for shape in shapes]
                     sound.append(chunk.pcm)
                     length += len(chunk.pcm)
                     if length > _MAX_SPOKEN:

@@ -34,11 +34,8 @@ const TITLES = {
   network: "No connection",
   camera: "The camera cannot be used",
 };
-/** What the photo itself is to blame for: another one is asked for. */
-const PHOTO_FAULTS = [
-  "no_face", "several_faces", "face_too_small", "turned_away", "covered", "cut_off", "eyes_closed", "not_an_image", "too_large",
-];
-
+/** What browsers may not even be able to show; every other photo that is refused stays to be seen. */
+const NO_PHOTO = ["not_an_image", "too_large"];
 /** What is looked for at the points, and not found there either when they are in a wrong place. */
 const SEEN_AT_POINTS = ["covered", "eyes_closed", "turned_away"];
 const MISPLACED = "If that is not so, a point is not in its place.";
@@ -520,7 +517,7 @@ async function arrive(now, signal) {
   } else if (now.state === "ready") {
     await openPreview(now, signal);
   } else {
-    chosen = now.error && PHOTO_FAULTS.includes(now.error.code) ? null : chosen;
+    chosen = now.error && NO_PHOTO.includes(now.error.code) ? null : chosen;
     show("photo");
   }
   if (now.error && !signal.aborted) {
