@@ -239,18 +239,26 @@ def test_without_emotions_nothing_is_taught_shown_or_spoken() -> None:
     assert seen[0].feelings == []
 
 
-def test_the_client_chooses_a_feeling_at_once() -> None:
+def test_a_feeling_that_the_client_chose_gives_way_to_an_answers_own() -> None:
     seen: list[Watched] = []
 
     async def act(theatre: Theatre) -> None:
         seen.append(Watched(theatre))
         theatre.conversation.begin()
-        await asyncio.sleep(1)
-        theatre.conversation.feel(SAD)
-        now = theatre.clock.now()
-        assert seen[0].feelings == [(SAD, now)]
+        theatre.model.script.append(["One two three four [happy] five."])
+        theatre.conversation.send_text("go")
+        await asyncio.sleep(0.5)
+        theatre.stage.feel(SAD)
+        assert seen[0].feelings[-1] == (SAD, theatre.clock.now())
+        await asyncio.sleep(2)
+        smile, frown = (ARKIT_INDEX[name] for name in ("mouthSmileLeft", "mouthFrownLeft"))
+        face = theatre.animator.frame(theatre.clock.now()).arkit
+        assert face[smile] > face[frown]
 
     run_virtual(perform(act))
+    (own, due), (chosen, at) = seen[0].feelings
+    assert (own, chosen) == (HAPPY, SAD)
+    assert at < due
 
 
 def test_the_visitor_is_heard_speaking_and_pausing() -> None:

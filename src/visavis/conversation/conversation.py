@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceState
 from visavis.conversation.echo import EchoGuard
 from visavis.conversation.events import (
@@ -238,10 +237,6 @@ class Conversation:
         if not self._listener.busy:
             self._stage.show(FaceState.IDLE)
         self._on_change()
-
-    def feel(self, feeling: Feeling) -> None:
-        """The client chooses what the face shows from now on; an answer's own marks still count when they are due."""
-        self._stage.feel(feeling)
 
     def ask_presence(self) -> None:
         """Ask the visitor, when all is quiet, whether anybody is there. ``quiet_since`` stays as it is."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import structlog
 
-from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceState
 from visavis.conversation.events import AnswerAudioDone, ConversationEvent
 from visavis.conversation.stage import Stage
@@ -106,10 +105,6 @@ class Transparency:
         for response_id, waiting in unheard.items():
             waiting.cancel()
             self._emit(AnswerAudioDone(response_id))
-
-    def feel(self, feeling: Feeling) -> None:
-        """What the face shows from now on."""
-        self._stage.feel(feeling)
 
     async def close(self) -> None:
         """Silence, and nothing left running."""
