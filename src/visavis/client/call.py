@@ -338,7 +338,10 @@ class Call:
             await self._outlet.try_to_send(wire.background(background))
 
     async def set_emotion(self, emotion: Emotion, intensity: float = 1.0) -> None:
-        """Let the avatar's face show a feeling from now on, with an intensity from 0 to 1. Raises ``ValueError``."""
+        """Let the avatar's face show a feeling, with an intensity from 0 to 1; it fades some seconds later.
+
+        Raises ``ValueError`` for any other.
+        """
         check_emotion(emotion, intensity)
         await self.send(wire.emotion(emotion, intensity))
 

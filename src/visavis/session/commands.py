@@ -109,7 +109,7 @@ class SetBackground:
 
 @dataclass(frozen=True, slots=True)
 class SetEmotion:
-    """What the avatar's face shows to feel from now on."""
+    """What the avatar's face shows to feel now; how long it stays is the face's affair."""
 
     feeling: Feeling
 

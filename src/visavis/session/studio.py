@@ -142,7 +142,7 @@ class Studio:
         self.view = replace(self.view, background=found)
 
     def feel(self, feeling: Feeling) -> None:
-        """Let the avatar's face show a feeling from now on."""
+        """Let the avatar's face show a feeling."""
         self._stage.feel(feeling)
 
     async def close(self) -> None:

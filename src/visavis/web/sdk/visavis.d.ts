@@ -271,8 +271,8 @@ export class Scene {
    */
   setBackground(background: string | Blob): Promise<void>;
   /**
-   * What the avatar's face shows to feel from now on; `intensity` from 0 to 1 (1). False when there is no session. Throws
-   * a `TypeError` for anything else.
+   * What the avatar's face shows to feel now, for some seconds and as long as it speaks; `intensity` from 0 to 1 (1).
+   * False when there is no session. Throws a `TypeError` for anything else.
    */
   setEmotion(emotion: Emotion, intensity?: number): boolean;
   /** What the server sends; null when there is no session, or it does not say. */
