@@ -12,7 +12,7 @@ TOOL = "look_up"
 
 
 class Brain:
-    """Answers a user's n-th message with "That was number n.", and a tool's result with "It says" and the result."""
+    """Answers a user's n-th message with a smile ("That was number n."), and a tool's result with "It says" and it."""
 
     def __init__(self) -> None:
         self.server = ChatServer()
@@ -51,7 +51,7 @@ class Brain:
             call = {"index": 0, "id": f"call_{len(messages)}", "type": "function"}
             await exchange.delta(tool_calls=[call | {"function": {"name": TOOL, "arguments": "{}"}}])
         else:
-            await exchange.delta(content=f"That was number {sum(one['role'] == 'user' for one in messages)}.")
+            await exchange.delta(content=f"[happy] That was number {sum(one['role'] == 'user' for one in messages)}.")
         await exchange.delta(finish="stop")
         await exchange.end()
 

@@ -162,8 +162,15 @@ TALKED = [
     ("assistant", f"It says {SECRET}"),
 ]
 """What was said after ``talk``."""
-KNOWN = [*TALKED[:4], ("assistant", TOOL), ("tool", SECRET), TALKED[4]]
-"""What the language model was told of that."""
+KNOWN = [
+    *TALKED[:2],
+    ("assistant", "[happy] That was number 1."),
+    TALKED[3],
+    ("assistant", TOOL),
+    ("tool", SECRET),
+    TALKED[4],
+]
+"""What the language model was told of that: it reads its marks of emotions, which nobody else does."""
 
 
 async def talk(app: App) -> str:
