@@ -18,7 +18,7 @@ STEPS: Final = 4
 """Pictures from one baked picture to the next."""
 
 
-SHARES: Final = 4
+SHARES: Final = 16
 """Mixtures from one picture of the table to the next; two neighbours are too alike for a mixture to show both."""
 _SAME, _OTHER = 10, 40
 """Differences up to which two pixels show the same, and from which they do not."""
@@ -92,6 +92,8 @@ def _uncovered(manifest: EyesManifest, blink: Pixels, gaze: Pixels) -> Pixels:
         open_still = np.minimum(open_still, 1 - _ramp(difference, _SAME, _OTHER))
         nearly_shut = np.clip((closed - _LOST[0]) / (_LOST[1] - _LOST[0]), 0, 1)
         out[index] = cv2.blur(open_still, (5, 5)) * (1 - nearly_shut) * 255 + 0.5
+    # A blink begins with what was seen before it.
+    out[0] = 255
     return out
 
 

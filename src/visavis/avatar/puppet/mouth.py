@@ -1,5 +1,6 @@
 """The mouth: interior, lower skin, upper skin, painted over the warped picture in a small rectangle."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -30,8 +31,23 @@ _SHADOW, _SHADOW_REACH = 0.57, 11.0
 canonical pixels at a picture of 768."""
 _CONTACT, _CONTACT_REACH = 0.6, 5.0
 """How dark the lower lip is where the upper one touches it, and how far down."""
+_CONTACT_OPENED: Final = 9.0
+"""How far the lips must have opened for all of that darkness; closed ones have theirs in the picture."""
 _CORNER: Final = 4.0
 """Canonical pixels (at 768) over which that darkness fades in from the corners of the lips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lips:
+    """``jaw``: weight of jawOpen. ``opened``: how far the lips are apart, in pixels of a picture of 768.
+
+    ``share``: how opaque the mouth is painted, 0–1.
+    """
+
+    jaw: float
+    tongue: Tongue
+    opened: float
+    share: float
 
 
 class Mouth:
@@ -67,13 +83,8 @@ class Mouth:
         """The mouth was not painted for a frame: do not trust the last one's maps."""
         self._settled = False
 
-    def paint(
-        self, target: Pixels, alpha: Pixels | None, drive: Drive, jaw: float, tongue: Tongue, share: float
-    ) -> None:
-        """Paint over ``target`` (side, side, 4), opaque to the degree of ``share``; ``jaw``: weight of jawOpen.
-
-        ``alpha`` (side, side): how much of the person is seen; None: all.
-        """
+    def paint(self, target: Pixels, alpha: Pixels | None, drive: Drive, lips: Lips) -> None:
+        """Paint over ``target`` (side, side, 4). ``alpha`` (side, side): how much of the person is seen; None: all."""
         mouth, scale = self._rig.mouth, self._scale
         # The pose carries the rectangle, by whole output pixels.
         carried = np.dot(drive.terms, mouth.pose_centre)
@@ -87,12 +98,12 @@ class Mouth:
 
         over_upper, over_lower = channel(upper, 3), channel(lower, 3)
         under_upper, under_lower = inverse(over_upper), inverse(over_lower)
-        painted = times(lower, spread(self._untouched(over_upper, x)))
-        self._interior.move_tongue(tongue)
+        painted = times(lower, spread(self._untouched(over_upper, x, lips.opened)))
+        self._interior.move_tongue(lips.tongue)
         column, row, columns, rows = cv2.boundingRect(times(under_upper, under_lower))
         if columns:
             hole = slice(row, row + rows), slice(column, column + columns)
-            inside = self._interior.paint(x[hole[1]], y[hole[0]], carried, drive.terms, jaw)
+            inside = self._interior.paint(x[hole[1]], y[hole[0]], carried, drive.terms, lips.jaw)
             shade = inverse(scaled(below_edges(over_upper, self._shadow_rows)[hole], _SHADOW))
             light = times(shade, under_lower[hole])
             behind = painted[hole]
@@ -101,7 +112,7 @@ class Mouth:
         region = slice(top, top + len(y)), slice(left, left + len(x))
         if alpha is not None and alpha[region].min() < 255:
             painted = times(painted, spread(alpha[region]))
-        edge = self._edge if share == 1 else scaled(self._edge, share)
+        edge = self._edge if lips.share == 1 else scaled(self._edge, lips.share)
         below = times(target[region], inverse(edge))
         cv2.add(times(painted, edge), below, target[region])
 
@@ -125,15 +136,18 @@ class Mouth:
         backward.solve(field, rounds, shift)
         return read_at(skin, zoomed(backward.points(), self._zoom)[self._part])
 
-    def _untouched(self, over_upper: Pixels, x: Floats) -> Pixels:
+    def _untouched(self, over_upper: Pixels, x: Floats, opened: float) -> Pixels:
         """How much light the lower lip keeps beside the upper one; x: canonical columns."""
+        strength = _CONTACT * min(1.0, opened / _CONTACT_OPENED)
+        if strength <= 0:
+            return np.full_like(over_upper, 255)
         contact = below_edges(over_upper, self._contact_rows)
         corners = self._rig.mouth.corners
         left, right = (float(self._rig.mouth.nodes[node][0] + self._fields[1][node][0]) for node in corners)
         inside = (left, left + self._corner, right - self._corner, right)
         between = np.empty_like(contact)
         between[:] = np.interp(x, inside, (0, 255, 255, 0))
-        return inverse(times(times(contact, contact), between, _CONTACT))
+        return inverse(times(times(contact, contact), between, strength))
 
 
 def _within(zoom: float, nodes: int, side: int, box: tuple[int, int], origin: float, scale: float) -> tuple[int, int]:

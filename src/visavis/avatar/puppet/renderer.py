@@ -5,7 +5,7 @@ import numpy as np
 
 from visavis.avatar.face import FaceFrame
 from visavis.avatar.package import AvatarPackage, Pixels
-from visavis.avatar.puppet.mouth import Mouth
+from visavis.avatar.puppet.mouth import Lips, Mouth
 from visavis.avatar.puppet.opencv import Floats, read_at
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.puppet.shading import Shading
@@ -89,10 +89,11 @@ class PuppetRenderer:
                 read_at(space.picture, space.map[part], square[part])
             space.compositor.keep_alpha(square)
 
-            share = self._apart(weights)
+            opened, pressed = self._parting(weights)
+            share = min(1.0, (max(opened, pressed - _OVERLAP) - _PARTING) / (_PARTED - _PARTING))
             if share > 0:
-                jaw = float(face.arkit[_JAW])
-                self._mouth.paint(square, space.compositor.alpha, drive, jaw, face.tongue, share)
+                lips = Lips(float(face.arkit[_JAW]), face.tongue, opened, share)
+                self._mouth.paint(square, space.compositor.alpha, drive, lips)
             else:
                 self._mouth.forget()
 
@@ -107,13 +108,12 @@ class PuppetRenderer:
             self._shown = wanted
         return self._backdrop
 
-    def _apart(self, weights: Floats) -> float:
-        """How far the mouth is to be painted in layers, 0–1."""
+    def _parting(self, weights: Floats) -> tuple[float, float]:
+        """How far the lips open, and how far they are pressed together or slide; pixels of a picture of 768."""
         across, down = np.dot(weights, self._rig.mouth.parting).reshape(2, -1)
         left, right, _, _ = cv2.minMaxLoc(across)
-        pressed, opened, _, _ = cv2.minMaxLoc(down)
-        pressed = max(-pressed, right, -left) - _OVERLAP
-        return min(1.0, max(0.0, (max(opened, pressed) - _PARTING) / (_PARTED - _PARTING)))
+        least, most, _, _ = cv2.minMaxLoc(down)
+        return most, max(-least, right, -left)
 
     def _rounds(self, weights: Floats, terms: Floats) -> int:
         last, self._last = self._last, (weights, terms[:6])

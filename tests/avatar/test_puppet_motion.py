@@ -1,0 +1,134 @@
+"""No tearing, no popping: what moves a little from one picture to the next changes a little everywhere.
+
+What is bounded is each change of the picture, by how far the input moved the face's points.
+"""
+
+import random
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.avatar.synthetic import standing
+from visavis.avatar.animation.animator import Animator
+from visavis.avatar.emotion import Emotion, Feeling
+from visavis.avatar.face import FaceFrame, FaceState
+from visavis.avatar.package import AvatarPackage
+from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.puppet.rig import pose_terms, rig_of
+from visavis.avatar.view import View
+from visavis.blendshape import ARKIT_INDEX
+from visavis.viseme import TimedViseme, Viseme
+
+RATE = 25
+MINUTES = 10
+BLOCK = 8
+"""Side of the squares whose mean change is bounded, in pixels. An edge of full contrast that crosses one changes its
+mean by 27 for each pixel that it moves."""
+
+
+def life(seed: int, frames: int) -> Iterator[FaceFrame]:
+    """An animator in a conversation that somebody throws dice for."""
+    draw = random.Random(seed)
+    animator = Animator(seed)
+    change = speech = 0.0
+    for number in range(frames):
+        at = number / RATE
+        if at >= change:
+            change = at + draw.uniform(0.3, 5.0)
+            animator.state(draw.choice(list(FaceState)), at)
+            animator.feel(Feeling(draw.choice(list(Emotion)), draw.random()), at + draw.random())
+            animator.hear(draw.random() < 0.5, at + draw.random())
+            if draw.random() < 0.1:
+                animator.cut(at)
+        if at >= speech:
+            speech = _speak(draw, animator, at)
+        yield animator.frame(at)
+
+
+def _speak(draw: random.Random, animator: Animator, at: float) -> float:
+    """Say something; when the next thing may be said."""
+    if draw.random() < 0.2:
+        return at + draw.uniform(0.5, 3.0)
+    start, visemes = at + 0.2, list[TimedViseme]()
+    for _ in range(draw.randint(3, 30)):
+        end = start + draw.uniform(0.04, 0.25)
+        visemes.append(TimedViseme(draw.choice(list(Viseme)), start, end))
+        start = end
+    animator.speak(visemes)
+    animator.stress([draw.uniform(at, start) for _ in range(2)])
+    return start
+
+
+class Motion:
+    """How far a face's points travel from frame to frame, in output pixels: the size of the input's change."""
+
+    def __init__(self, package: AvatarPackage, side: int) -> None:
+        self._rig = rig_of(package)
+        self._scale = side / package.manifest.size
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        fields = package.fields
+        self._fields = np.concatenate(
+            [np.asarray(part, np.float32).reshape(len(part), -1) for part in (fields.main, fields.upper, fields.lower)],
+            1,
+        )
+        self._pose = self._rig.pose.reshape(len(self._rig.pose), -1)
+        eyes = package.manifest.eyes
+        assert eyes is not None
+        self._eyes = np.array([eyes.box.height, eyes.box.height, eyes.box.height], np.float32)
+
+    def step(self, face: FaceFrame) -> float:
+        a = face.arkit
+        looks = [
+            (
+                max(face.blink, a[ARKIT_INDEX["eyeBlink" + side]]),
+                face.gaze_x + a[ARKIT_INDEX[f"eyeLook{right}{side}"]] - a[ARKIT_INDEX[f"eyeLook{left}{side}"]],
+                face.gaze_y + a[ARKIT_INDEX["eyeLookUp" + side]] - a[ARKIT_INDEX["eyeLookDown" + side]],
+            )
+            for side, right, left in (("Right", "In", "Out"), ("Left", "Out", "In"))
+        ]
+        now = (self._rig.weights(face).copy(), pose_terms(face), np.array(looks, np.float32))
+        last, self._last = self._last or now, now
+        shapes = np.abs((now[0] - last[0]) @ self._fields).max()
+        pose = np.abs((now[1] - last[1]) @ self._pose).max()
+        eyes = float((np.abs(now[2] - last[2]) @ self._eyes).max())
+        return float(shapes + pose + eyes) * self._scale
+
+
+def watched(package: AvatarPackage, side: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per picture: how far points travelled, the largest change of a block's mean, and of a pixel."""
+    renderer, motion = PuppetRenderer(package, View(side, side)), Motion(package, side)
+    frame = np.empty((side * 3 // 2, side), np.uint8)
+    last: np.ndarray | None = None
+    seen: list[tuple[float, float, float]] = []
+    for face in life(seed, frames):
+        renderer.paint(face, frame)
+        travel, luma = motion.step(face), frame[:side].astype(np.float32)
+        if last is not None:
+            change = cv2.absdiff(luma, last)
+            seen.append((travel, float(cv2.blur(change, (BLOCK, BLOCK)).max()), float(change.max())))
+        last = luma
+    travels, blocks, pixels = np.array(seen).T
+    return travels, blocks, pixels
+
+
+@pytest.mark.timeout(600)
+def test_ten_minutes_of_anything_neither_tear_nor_pop() -> None:
+    travels, blocks, pixels = watched(standing(), 96, MINUTES * 60 * RATE, seed=1)
+    # It was lively, and it was calm.
+    assert np.percentile(travels, 90) > 1.5
+    assert np.percentile(travels, 10) < 0.1
+    assert np.all(blocks <= 3 + 25 * travels)
+    assert np.all(pixels <= 20 + 100 * travels)
+    assert np.mean(blocks <= 1 + 18 * travels) > 0.99
+    # Nothing stands still while it ought to move.
+    assert np.all(blocks[travels > 0.5] > 0.3)
+
+
+@pytest.mark.timeout(300)
+def test_the_embedded_avatar_neither_tears_nor_pops(vera: AvatarPackage) -> None:
+    travels, blocks, pixels = watched(vera, 256, 40 * RATE, seed=2)
+    assert np.all(blocks <= 4 + 35 * travels)
+    assert np.mean(blocks <= 2 + 25 * travels) > 0.99
+    assert np.all(pixels <= 25 + 160 * travels)
