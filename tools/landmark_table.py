@@ -1,19 +1,25 @@
-"""Make ``src/visavis/avatar/photo/data/landmarks.npz`` from the embedded avatar.
+"""Make what photo avatars are lent (``src/visavis/avatar/photo/data/*.npz``) from an avatar with fields of its own.
 
-    python tools/landmark_table.py
+    python tools/landmark_table.py [FACE_PACKAGE]
 
-The landmarks are found in her picture (``visavis models pull face-landmarks``); how they move is read from her
-displacement fields, the lips' on their own side of the lips' line.
+The landmarks are found in its picture (``visavis models pull face-landmarks``); how they move is read from its
+displacement fields, the lips' on their own side of the lips' line. Teeth, tongue and shading gains are kept as they
+are. Without an argument it is the embedded avatar Vera.
 """
+
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from visavis.avatar.catalogue import EMBEDDED
 from visavis.avatar.package import load_package
+from visavis.avatar.photo.geometry import sample
 from visavis.avatar.photo.landmarks import find_face
+from visavis.avatar.photo.lender import LENDER_FILE
 from visavis.avatar.photo.networks import FaceNetworks
 from visavis.avatar.photo.table import TABLE_FILE, Table
-from visavis.avatar.photo.topology import LANDMARKS, LOWER_LIP, UPPER_LIP
+from visavis.avatar.photo.topology import CHEEKS, LANDMARKS, LOWER_LIP, UPPER_LIP
 from visavis.speech.models import ModelStore
 
 
@@ -30,12 +36,12 @@ def read(field: np.ndarray, left: float, top: float, step: float, at: np.ndarray
 
 
 def main() -> None:
-    package = load_package(EMBEDDED / "vera" / "face")
+    package = load_package(Path(sys.argv[1]) if len(sys.argv) > 1 else EMBEDDED / "vera" / "face")
     manifest, fields = package.manifest, package.fields
     folder = ModelStore().find("face-landmarks")
     if folder is None:
         raise SystemExit("first: visavis models pull face-landmarks")
-    nothing = Table(np.zeros((LANDMARKS, 3)), (), np.zeros((0, LANDMARKS, 2)), np.zeros(2), np.zeros(0, np.intp))
+    nothing = Table(np.zeros((LANDMARKS, 3)), (), np.zeros((0, LANDMARKS, 2)), np.zeros(0, np.intp))
     face = find_face(package.picture, FaceNetworks(folder), nothing)
     main_field, upper, lower = (np.asarray(f, np.float64) for f in (fields.main, fields.upper, fields.lower))
     step, window = manifest.size / manifest.grid, manifest.mouth.window
@@ -57,16 +63,33 @@ def main() -> None:
             moves[:, index] = read(main_field, step / 2, step / 2, step, at)
     unit = manifest.head.unit
     points = face.points / unit
-    origin = points.mean(0)
-    points -= origin
+    points -= points.mean(0)
     np.savez_compressed(
         TABLE_FILE,
         points=points.astype(np.float32),
         shapes=np.array(manifest.shapes),
         moves=(moves / unit).astype(np.float16),
-        origin=origin[:2] * unit / manifest.size,
     )
-    print(f"{TABLE_FILE}: {TABLE_FILE.stat().st_size} bytes, {len(manifest.shapes)} shapes")
+    interior, shading = package.interior, manifest.shading
+    if interior is None or manifest.mouth.interior is None or shading is None or fields.gain is None:
+        raise SystemExit("the package has no interior of the mouth, or no shading")
+    cheeks = face.points[None, list(CHEEKS)]
+    box = shading.box
+    np.savez_compressed(
+        LENDER_FILE,
+        notice=np.array(manifest.notice),
+        unit=np.array(unit),
+        points=face.points[:, :2],
+        line=slit,
+        cheeks=sample(package.picture, cheeks[..., 0], cheeks[..., 1])[0].astype(np.float64).mean(0),
+        place=np.array(manifest.mouth.interior.model_dump_json()),
+        layers=np.concatenate([interior.back[None], interior.teeth[None], interior.lower]),
+        gain_box=np.array([box.left, box.top, box.right, box.bottom]),
+        gain_shapes=np.array([" ".join(names) for names in shading.shapes]),
+        gain=fields.gain,
+    )
+    for file in (TABLE_FILE, LENDER_FILE):
+        print(f"{file}: {file.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from visavis.avatar.catalogue import EMBEDDED, Catalogue
-from visavis.avatar.package import load_package
+from tests.avatar.photo.conftest import PORTRAIT
+from visavis.avatar.catalogue import Catalogue
 
 CONSENT = ("--consent", "I am Ana and agree to an avatar of my photo.")
 
@@ -15,7 +15,7 @@ CONSENT = ("--consent", "I am Ana and agree to an avatar of my photo.")
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "portrait.jpg"
-    assert cv2.imwrite(str(path), load_package(EMBEDDED / "vera" / "face").picture)
+    assert cv2.imwrite(str(path), cv2.imread(str(PORTRAIT)))
     return path
 
 

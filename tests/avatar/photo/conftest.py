@@ -1,4 +1,4 @@
-"""Portraits: the embedded avatar's own picture, and two photographs that are fetched and never kept in the tree."""
+"""Portraits: a person who does not exist, and two photographs that are fetched and never kept in the tree."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis.avatar.catalogue import EMBEDDED
-from visavis.avatar.package import AvatarPackage, Pixels, load_package
+from visavis.avatar.package import Pixels
 from visavis.avatar.photo.networks import FaceNetworks
 from visavis.speech import models
 from visavis.speech.models import ModelError, ModelStore, WheelModel
@@ -39,7 +38,9 @@ HOPPER = WheelModel(
     abi="cp311",
 )
 
-# Where the parts of the embedded avatar's face are, in her picture.
+# Rendered of the CC0 head that NOTICE tells of.
+PORTRAIT = Path(__file__).parent / "portrait.webp"
+# Where the parts of the face are on it.
 POINTS = {
     "right_eye_outer": (280.0, 331.0),
     "right_eye_inner": (340.0, 335.0),
@@ -85,14 +86,9 @@ def photograph(request: pytest.FixtureRequest) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def lender() -> AvatarPackage:
-    return load_package(EMBEDDED / "vera" / "face")
-
-
-@pytest.fixture(scope="session")
-def portrait(lender: AvatarPackage) -> Pixels:
+def portrait() -> Pixels:
     """(768, 768, 3): a person who does not exist, from the front."""
-    return lender.picture
+    return np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)
 
 
 def encoded(picture: Pixels, suffix: str = ".png") -> bytes:

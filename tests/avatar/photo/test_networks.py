@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from tests.avatar.photo.conftest import POINTS, encoded
-from visavis.avatar.package import AvatarPackage, Pixels
+from visavis.avatar.package import Pixels
 from visavis.avatar.photo.consent import consent_now
 from visavis.avatar.photo.errors import FaceTooSmall, NoFace, SeveralFaces, TurnedAway
 from visavis.avatar.photo.importer import import_photo
 from visavis.avatar.photo.landmarks import find_face, pose_of
+from visavis.avatar.photo.lender import load_lender
 from visavis.avatar.photo.networks import FaceNetworks, ModelFilesError
 from visavis.avatar.photo.table import load_table
 from visavis.avatar.photo.topology import OVAL
@@ -19,13 +20,13 @@ from visavis.avatar.photo.topology import OVAL
 AGREED = consent_now("They agree.")
 
 
-def test_landmarks_lie_where_the_parts_are(networks: FaceNetworks, portrait: Pixels, lender: AvatarPackage) -> None:
+def test_landmarks_lie_where_the_parts_are(networks: FaceNetworks, portrait: Pixels) -> None:
     face = find_face(portrait, networks, load_table())
     for name, place in POINTS.items():
         assert np.hypot(*(np.array(face.named()[name]) - place)) < 12, name
     pose = pose_of(face, load_table())
     assert abs(pose.yaw) + abs(pose.pitch) + abs(pose.roll) < 0.02
-    assert pose.scale == pytest.approx(lender.manifest.head.unit, rel=0.02)
+    assert pose.scale == pytest.approx(load_lender().unit, rel=0.02)
 
 
 @pytest.mark.parametrize("angle", [-25, 20])

@@ -1,14 +1,14 @@
-"""Folds and shadows: the embedded avatar's, bent to the photograph's face."""
+"""Folds and shadows: the lender's, bent to the photograph's face."""
 
 from typing import Final
 
 import numpy as np
 
 from visavis.avatar.manifest import Box, Shading
-from visavis.avatar.package import AvatarPackage, Field
+from visavis.avatar.package import Field
 from visavis.avatar.photo.geometry import mesh, sample, smooth_step, spread
 from visavis.avatar.photo.landmarks import Face
-from visavis.avatar.photo.table import Table
+from visavis.avatar.photo.lender import Lender
 from visavis.avatar.photo.topology import OVAL
 
 _COLUMNS: Final = 96
@@ -17,11 +17,8 @@ _SHARE: Final = 0.75
 """A photograph's light is not the one that the maps were made in."""
 
 
-def gains_of(face: Face, table: Table, lender: AvatarPackage, size: int) -> tuple[Shading, Field]:
+def gains_of(face: Face, lender: Lender, size: int) -> tuple[Shading, Field]:
     """The manifest's part and the maps."""
-    theirs, maps = lender.manifest.shading, lender.fields.gain
-    assert theirs is not None
-    assert maps is not None
     oval = face.points[list(OVAL), :2]
     low, high = oval.min(0), oval.max(0)
     margin = 0.12 * float(high[1] - low[1])
@@ -32,16 +29,19 @@ def gains_of(face: Face, table: Table, lender: AvatarPackage, size: int) -> tupl
         top + (np.arange(_ROWS) + 0.5) * (bottom - top) / _ROWS,
     )
     nodes = np.stack([x.ravel(), y.ravel()], 1)
-    there = table.points[:, :2] * lender.manifest.head.unit + table.origin * lender.manifest.size
-    at = spread(face.points[:, :2], there, nodes, smoothing=2.0).reshape(_ROWS, _COLUMNS, 2)
-    box = theirs.box
-    u = (at[..., 0] - box.left) * theirs.columns / box.width
-    v = (at[..., 1] - box.top) * theirs.rows / box.height
-    inside = np.minimum(np.minimum(u, theirs.columns - u), np.minimum(v, theirs.rows - v))
+    at = spread(face.points[:, :2], lender.points, nodes, smoothing=2.0).reshape(_ROWS, _COLUMNS, 2)
+    rows, columns = lender.gain.shape[1:]
+    box = lender.gain_box
+    u = (at[..., 0] - box[0]) * columns / (box[2] - box[0])
+    v = (at[..., 1] - box[1]) * rows / (box[3] - box[1])
+    inside = np.minimum(np.minimum(u, columns - u), np.minimum(v, rows - v))
     edge = np.minimum(np.minimum(x - left, right - x), np.minimum(y - top, bottom - y))
     share = _SHARE * smooth_step(0, 4, inside) * smooth_step(0, margin, edge)
-    bent = np.stack([sample(np.asarray(one, np.float32), u, v) * share for one in maps])
+    bent = np.stack([sample(np.asarray(one, np.float32), u, v) * share for one in lender.gain])
     shading = Shading(
-        box=Box(left=left, top=top, right=right, bottom=bottom), columns=_COLUMNS, rows=_ROWS, shapes=theirs.shapes
+        box=Box(left=left, top=top, right=right, bottom=bottom),
+        columns=_COLUMNS,
+        rows=_ROWS,
+        shapes=lender.gain_shapes,
     )
     return shading, bent.astype(np.float16)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from visavis.avatar.catalogue import EMBEDDED
 from visavis.avatar.manifest import FORMAT, Consent, Manifest, Mouth
-from visavis.avatar.package import AvatarPackage, Pixels, load_package
+from visavis.avatar.package import AvatarPackage, Pixels
 from visavis.avatar.photo import checks
 from visavis.avatar.photo.canonical import SIZE, canonical, canonical_matrix
 from visavis.avatar.photo.errors import PointsNeeded
@@ -18,6 +17,7 @@ from visavis.avatar.photo.glasses import wears_glasses
 from visavis.avatar.photo.image import decode
 from visavis.avatar.photo.interior import interior_of
 from visavis.avatar.photo.landmarks import Face, Points, correct_face, find_face, guess_face, pose_of
+from visavis.avatar.photo.lender import load_lender
 from visavis.avatar.photo.lips import close_lips
 from visavis.avatar.photo.matte import matte_of, own_colours
 from visavis.avatar.photo.networks import FaceNetworks
@@ -45,8 +45,6 @@ Progress = Callable[[float, Stage], None]
 
 MAX_NAME: Final = 100
 """Longest name of an avatar, as the package's manifest takes it."""
-_LENDER: Final = EMBEDDED / "vera" / "face"
-"""Whose teeth, tongue and shadows are adapted."""
 _SURE: Final = 0.8
 """A face that the networks are less sure of than this is to be looked at by someone."""
 _UNSURE: Final = 0.5
@@ -153,9 +151,9 @@ def build_avatar(
     layout = layout_of(closed_face, lips, pose, SIZE)
     fields = fields_of(closed_face, lips, pose, table, layout, SIZE)
     tell(0.5, Stage.TEETH)
-    lender = load_package(_LENDER)
-    inside, interior = interior_of(picture, closed_face, lips, pose, table, lender)
-    shading, gain = gains_of(closed_face, table, lender, SIZE)
+    lender = load_lender()
+    inside, interior = interior_of(picture, closed_face, lips, pose, lender)
+    shading, gain = gains_of(closed_face, lender, SIZE)
     tell(0.6, Stage.EYES)
     eyes, eye_pictures = eye_table(closed, closed_face, glasses=analysis.glasses if glasses is None else glasses)
     tell(0.85, Stage.BACKGROUND)
@@ -167,7 +165,7 @@ def build_avatar(
         kind="photo",
         licence="The photograph's rights stay with its owner; not to be passed on without the person's consent.",
         source="Made from one photograph.",
-        notice=lender.manifest.notice,
+        notice=lender.notice,
         size=SIZE,
         grid=GRID,
         background=_border_colour(plate),

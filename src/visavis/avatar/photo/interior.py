@@ -1,4 +1,4 @@
-"""Teeth and tongue behind the lips: the embedded avatar's in the photograph's light, or the person's own teeth."""
+"""Teeth and tongue behind the lips: the lender's in the photograph's light, or the person's own teeth."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 
 from visavis.avatar.manifest import Interior
-from visavis.avatar.package import AvatarPackage, InteriorPictures, Pixels
+from visavis.avatar.package import InteriorPictures, Pixels
 from visavis.avatar.photo.geometry import Doubles, pixel_centres, sample, smooth_step
 from visavis.avatar.photo.lab import lab_of
 from visavis.avatar.photo.landmarks import Face, Pose
+from visavis.avatar.photo.lender import Lender
 from visavis.avatar.photo.lips import Lips
-from visavis.avatar.photo.table import Table
 from visavis.avatar.photo.topology import CHEEKS
 
 _SHOWN: Final = 0.05
@@ -24,21 +24,18 @@ _BRIGHT: Final = 0.72
 
 
 def interior_of(
-    picture: Pixels, face: Face, lips: Lips, pose: Pose, table: Table, lender: AvatarPackage
+    picture: Pixels, face: Face, lips: Lips, pose: Pose, lender: Lender
 ) -> tuple[Interior, InteriorPictures]:
     """The manifest's part and the pictures. ``picture``: canonical, as the photograph shows the mouth.
 
-    ``face``, ``lips``: with the lips closed; ``lender``: the package whose interior is adapted.
+    ``face``, ``lips``: with the lips closed.
     """
-    place, pictures = lender.manifest.mouth.interior, lender.interior
-    assert place is not None
-    assert pictures is not None
-    theirs = np.array(lender.manifest.mouth.slit)
-    scale = pose.scale / lender.manifest.head.unit
+    place, pictures, theirs = lender.place, lender.pictures, lender.line
+    scale = pose.scale / lender.unit
     # Teeth are as large as heads are; a wide mouth shows more of them, within reason.
     widths = lips.width / float(theirs[-1, 0] - theirs[0, 0])
     scale *= float(np.clip(widths / scale, 0.92, 1.12))
-    tint = _tint(picture, face, table, lender)
+    tint = _tint(picture, face, lender)
     corner = lips.line.mean(0) - scale * (theirs.mean(0) - (place.left, place.top))
     manifest = Interior(
         left=round(float(corner[0]), 2),
@@ -46,7 +43,7 @@ def interior_of(
         scale=round(place.scale * scale, 4),
         width=place.width,
         height=place.height,
-        jaw_travel=round(place.jaw_travel * pose.scale / lender.manifest.head.unit, 3),
+        jaw_travel=round(place.jaw_travel * pose.scale / lender.unit, 3),
         jaw_offset=round(place.jaw_offset * scale, 3),
         cavity=place.cavity,
     )
@@ -57,15 +54,11 @@ def interior_of(
     return manifest, InteriorPictures(_tinted(pictures.back, tint), teeth, lower)
 
 
-def _tint(picture: Pixels, face: Face, table: Table, lender: AvatarPackage) -> Doubles:
+def _tint(picture: Pixels, face: Face, lender: Lender) -> Doubles:
     """(3,): the photograph's light beside the lender's, by their cheeks; half of the colour is the skin's own."""
-    size = lender.manifest.size
-    theirs = table.points[:, :2] * lender.manifest.head.unit + table.origin * size
-    mean = [
-        sample(image, at[None, list(CHEEKS), 0], at[None, list(CHEEKS), 1])[0].astype(np.float64).mean(0)
-        for image, at in ((picture, face.points), (lender.picture, theirs))
-    ]
-    ratio = np.clip(mean[0] / np.maximum(mean[1], 1), 0.45, 1.5)
+    at = face.points[None, list(CHEEKS)]
+    cheeks = sample(picture, at[..., 0], at[..., 1])[0].astype(np.float64).mean(0)
+    ratio = np.clip(cheeks / np.maximum(lender.cheeks, 1), 0.45, 1.5)
     return 0.4 * ratio + 0.6 * ratio.mean()
 
 

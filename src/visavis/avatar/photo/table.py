@@ -1,6 +1,6 @@
-"""How the 468 landmarks move with each ARKit blendshape: a table taken from the embedded avatar.
+"""How the 468 landmarks move with each ARKit blendshape: a table taken from an avatar with fields of its own.
 
-``tools/landmark_table.py`` makes it: the landmarks are found in her picture, her displacement fields read there.
+``tools/landmark_table.py`` makes it: the landmarks are found in its picture, its displacement fields read there.
 """
 
 import functools
@@ -22,14 +22,12 @@ class Table:
     """``points``: (468, 3) of a face that looks into the camera, decimetres, x right, y down, z away.
 
     ``shapes``: names of K blendshapes; ``moves``: (K, 468, 2) how far each at weight 1 moves each point, decimetres.
-    ``origin``: where the points' zero lies in the picture that they were found in, in shares of its side.
     ``firm``: indices of the points that no expression moves.
     """
 
     points: Doubles
     shapes: tuple[str, ...]
     moves: Doubles
-    origin: Doubles
     firm: NDArray[np.intp]
 
 
@@ -39,11 +37,10 @@ def load_table() -> Table:
     with np.load(TABLE_FILE, allow_pickle=False) as data:
         points = np.asarray(data["points"], np.float64)
         moves = np.asarray(data["moves"], np.float64)
-        origin = np.asarray(data["origin"], np.float64)
         shapes = tuple(str(name) for name in data["shapes"])
     assert points.shape == (LANDMARKS, 3)
     assert moves.shape == (len(shapes), LANDMARKS, 2)
     soft = {*BROWS["left"], *BROWS["right"]}.union(*UPPER_LIP, *LOWER_LIP)
     chin = points[list(OVAL), 1].max() - 0.35
     firm = [i for i in range(LANDMARKS) if i not in soft and points[i, 1] < chin]
-    return Table(points, shapes, moves, origin, np.array(firm, np.intp))
+    return Table(points, shapes, moves, np.array(firm, np.intp))
