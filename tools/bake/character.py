@@ -55,7 +55,7 @@ class Character:
         self.rest = self.deformed({})
         self.marks = find_landmarks(self.mesh, self._relaxed)
         self.camera = portrait_camera(self.marks.eye * [0, 1, 1], size)
-        self.studio = Studio(self.camera, samples, identity.key_warmth)
+        self.studio = Studio(self.camera, samples, identity.key_warmth, identity.rim)
         self.parts: dict[str, list[Any]] = {name: [] for name in PARTS}
         self._line = hairline_of(self.marks, identity.hair)
         self._build_body()
@@ -217,7 +217,8 @@ class Character:
         self._ride("lashes", Strands("lashes", lashes, LASH_RADIUS, lash_hair, tip=0.1), bound)
         if identity.beard is not None:
             beard, bound = beard_strands(self.rest, face, self.marks, identity.beard)
-            self._ride("beard", Strands("beard", beard, BEARD_RADIUS, brow_hair), bound)
+            beard_hair = hair_material("beard", hair.melanin, hair.redness, hair.grey, 0.45)
+            self._ride("beard", Strands("beard", beard, BEARD_RADIUS, beard_hair), bound)
 
     def _ride(self, part: str, strands: Strands, bound: Bound) -> None:
         self._riding.append((strands, bound))

@@ -78,7 +78,7 @@ class Tailor:
     def blazer(self, person: Identity) -> None:
         top = cotton(person.second_cloth)
         ring, _ = self._body("top", self._round(0.16, dip=0.12), 0.02, top, 0.012)
-        self._add("top edge", rolled_band(ring, 0.012, 0.016), top)
+        self._add("top edge", rolled_band(ring, 0.020, 0.030), top)
         wool = suiting(person.cloth)
         x, y = 0.52, self._neck[1] - 0.02
         ring, surface = self._body("blazer", self._vee(x, 1.45), 0.075, wool, 0.03)
@@ -86,9 +86,9 @@ class Tailor:
             line = np.array([[side * x, y], [side * 0.40, y - 0.45], [side * 0.24, y - 0.95], [side * 0.04, y - 1.45]])
             wide = np.array([0.10, 0.16, 0.22, 0.40, 0.36, 0.28, 0.20])
             inner, outer = -side * 0.03, side * wide
-            self._add("lapel", strip(surface, line, inner, outer, 0.045), wool, thickness=0.025, subdivisions=1)
+            self._add("lapel", strip(surface, line, inner, outer, 0.075), wool, thickness=0.03, subdivisions=1)
         collar_ring = around_neck(ring)
-        collar = turned_collar(collar_ring, surface, gap=0.95, stand=0.10, fall=0.26, point=0.04)
+        collar = turned_collar(collar_ring, surface, gap=0.85, stand=0.05, fall=0.24, point=0.08, above=0.06)
         self._add("blazer collar", collar, wool, thickness=0.025, subdivisions=1)
 
     def earrings(self, marks: Landmarks) -> None:

@@ -79,11 +79,13 @@ def lid_margins(vertices: Points, faces: list[Face], marks: Landmarks) -> dict[i
             rows = np.linspace(centre[1] - 1.15 * radius, centre[1] + 1.15 * radius, 161)
             bare = np.zeros(len(rows), bool)
             depth = np.zeros(len(rows))
+            # just beside the ball the corner of the opening is still part of the lid edge
+            corner = centre[2] - 0.02 if abs(x - centre[0]) < 1.12 * radius else -9.0
             for index, y in enumerate(rows):
                 hit = rays.hit(x, y)
                 skin = hit[0][2] if hit else -9.0
                 inside = radius**2 - (x - centre[0]) ** 2 - (y - centre[1]) ** 2
-                ball = centre[2] + math.sqrt(inside) if inside > 0 else centre[2] - 0.02
+                ball = centre[2] + math.sqrt(inside) if inside > 0 else corner
                 bare[index], depth[index] = ball > skin, max(ball, skin)
             if bare.any():
                 first, last = int(np.argmax(bare)), len(bare) - 1 - int(np.argmax(bare[::-1]))

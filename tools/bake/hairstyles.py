@@ -148,14 +148,14 @@ def _crop(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
 
 
 def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
-    """Combed up and back into a bun behind the crown, with loose strands at the temples and along the hairline."""
+    """Combed up and back into a bun behind the crown, with loose short hair along the hairline."""
     steps = 24
     roots = plant(head.surface, head.line, hair.strands, 420, rng, edge=1.2)
     start, count = roots.places, hair.strands
     eye, centre, crown = head.marks.eye[1], head.marks.centre, head.marks.crown
-    side = np.where(start[:, 0] > hair.parting, 1.0, -1.0)
+    side = np.clip((start[:, 0] - hair.parting) / 0.5, -1, 1)
     front = smoothstep(centre[2] + 0.1, centre[2] + 0.9, start[:, 2])
-    bun = np.array([0.0, crown[1] + 0.02, centre[2] - 0.42])
+    bun = np.array([0.0, crown[1] - 0.04, centre[2] - 0.36])
     spread = roots.per_clump(rng, 3) * 0.045 + rng.normal(size=(count, 3)) * 0.025
     at_edge = np.exp(-((head.line.above(start) / 0.07) ** 2))
     baby = rng.random(count) < 0.30 * at_edge
@@ -177,9 +177,7 @@ def _bun(head: Head, hair: Hair, rng: np.random.Generator) -> Points:
         point = press_to(head.surface, point, np.where(baby, 0.015 + 0.07 * s, height))
         strands[:, index] = point
     combed = fly_away(strands, centre, rng, 0.04, 0.05)
-    return np.concatenate(
-        [combed, _knot(bun + np.array([0, 0.10, 0]), count // 6, steps, rng), _locks(head, steps, rng)]
-    )
+    return np.concatenate([combed, _knot(bun + np.array([0, 0.10, 0]), count // 6, steps, rng)])
 
 
 def _knot(centre: Points, count: int, steps: int, rng: np.random.Generator) -> Points:
@@ -195,19 +193,3 @@ def _knot(centre: Points, count: int, steps: int, rng: np.random.Generator) -> P
     )
     stray = (rng.random((count, 1, 1)) < 0.05) * rng.normal(size=(count, 1, 3)) * 0.02
     return centre + ring + (thick * np.sin(tube))[..., None] * axis + stray
-
-
-def _locks(head: Head, steps: int, rng: np.random.Generator, each: int = 90) -> Points:
-    """A thin loose lock before each ear, down to the jaw."""
-    along = np.linspace(0, 1, steps)[None, :, None]
-    locks: list[Points] = []
-    for side in (1.0, -1.0):
-        root = np.array([side * (head.marks.ear[0] - 0.16), head.marks.eye[1] + 0.28, head.marks.ear[2] + 0.42])
-        starts = root + rng.normal(size=(each, 1, 3)) * [0.015, 0.05, 0.02]
-        reach = (0.75 + 0.3 * rng.random((each, 1, 1))) * (1.0 if side > 0 else 0.85)
-        bow = side * 0.10 * np.sin(np.pi * along) + side * 0.05 * np.sin(2.2 * np.pi * along)
-        path = starts + np.concatenate([bow + 0 * reach, -along * reach, 0.10 * np.sin(2.6 * along) + 0 * reach], 2)
-        path = path + rng.normal(size=(each, 1, 3)) * 0.018 * along
-        flat = rest_on(head.surface, path.reshape(-1, 3), np.full(each * steps, 0.02))
-        locks.append(flat.reshape(each, steps, 3))
-    return np.concatenate(locks)

@@ -86,6 +86,7 @@ class Identity:
     lash_line: float = 0.6  # 0–1, darkness along the lashes
     shoulder_width: float = 1.55  # dm from the middle to the outside of the shoulder
     earrings: bool = False
+    rim: float = 1.0  # strength of the lights from behind
     key_warmth: float = 0.0  # −1 cool … 1 warm
     iris_scale: float = 1.0
 

@@ -145,8 +145,8 @@ def _lines_of_age(places: Points, marks: Landmarks) -> Texels:
         reach = 0.13 + 0.04 * rng.random()
         t = np.linspace(0, 1, 12)[:, None]
         direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
-        line = corner + direction * (0.05 + reach * t) + [0, 0.02] * (t * t) * np.sign(angle)
-        total += 0.5 * stroke(places, line, np.array([0.007, 0.006, 0.002]))
+        line = corner + direction * (0.08 + reach * t) + [0, 0.02] * (t * t) * np.sign(angle)
+        total += 0.35 * stroke(places, line, np.array([0.006, 0.006, 0.002]))
     for drop, strength in ((0.115, 0.55), (0.165, 0.45)):
         x = np.linspace(eye[0] - 0.15, eye[0] + 0.15, 20)
         y = eye[1] - drop - 0.03 * np.cos((x - eye[0]) / 0.15 * 1.4) + 0.02

@@ -54,13 +54,13 @@ def portrait_camera(eyes: NDArray[np.float64], size: int) -> Camera:
 class Studio:
     """An empty Blender scene with camera and light. Blender's state is global: one studio per process."""
 
-    def __init__(self, camera: Camera, samples: int, warmth: float = 0.0) -> None:
+    def __init__(self, camera: Camera, samples: int, warmth: float = 0.0, rim: float = 1.0) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.camera = camera
         self._scene = bpy.context.scene
         self._render_settings(samples)
         self._place_camera()
-        self._light(warmth)
+        self._light(warmth, rim)
 
     def _render_settings(self, samples: int) -> None:
         scene = self._scene
@@ -122,15 +122,15 @@ class Studio:
         self._scene.collection.objects.link(lamp)
         return lamp
 
-    def _light(self, warmth: float) -> None:
+    def _light(self, warmth: float, rim: float) -> None:
         warm = (1.0, 0.94 - 0.04 * warmth, 0.87 - 0.08 * warmth)
         cool = (0.84, 0.92, 1.0)
         eye = self.camera.height
         self.soft_box((-5.4, eye + 2.8, 5.8), 3.6, 600, warm, 4.4)  # key
         self.soft_box((5.6, eye + 0.2, 5.4), 4.5, 80, cool)  # fill
         self.soft_box((0.0, eye - 3.6, 6.5), 3.0, 36, warm)  # reflector under the chin
-        self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 260, (0.95, 0.97, 1.0))  # rims
-        self.soft_box((-3.8, eye + 2.2, -5.2), 1.8, 260, (0.78, 0.88, 1.0))
+        self.soft_box((3.2, eye + 3.4, -5.0), 2.0, 260 * rim, (0.95, 0.97, 1.0))  # rims
+        self.soft_box((-3.8, eye + 2.2, -5.2), 1.8, 260 * rim, (0.78, 0.88, 1.0))
         self._glint = self.soft_box((-3.4, eye + 2.6, 7.6), 3.0, 5500, (1, 1, 1), 3.6)
         world = bpy.data.worlds.new("world")
         self._scene.world = world

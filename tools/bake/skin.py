@@ -73,8 +73,8 @@ def beard_area(vertices: Points, marks: Landmarks, coverage: float = 1.0) -> Mas
         [nose[1] - 0.12, nose[1] - 0.13, lip - 0.02, lip + 0.02, lip + 0.25, lip + 0.6],
     )
     area = np.clip((edge - y) / 0.06, 0, 1)
-    area *= np.clip((y - (chin[1] - 0.10)) / 0.08, 0, 1)
-    area *= np.clip((z - (ear[2] + 0.14)) / 0.08, 0, 1)
+    area *= np.clip((y - (chin[1] - 0.05)) / 0.12, 0, 1)
+    area *= np.clip((z - (ear[2] + 0.22)) / 0.10, 0, 1)
     if coverage < 1:
         near_mouth = np.exp(-((x / 0.34) ** 4)) * (y < lip + 0.3)
         area *= np.clip(near_mouth + coverage, 0, 1)
