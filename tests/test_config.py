@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from visavis.config import LicenseSettings, ServerSettings, Settings
+from visavis.config import AvatarSettings, LicenseSettings, ServerSettings, Settings
 from visavis.config_loading import Flag, load_settings, settings_fields, variable_name
 from visavis.config_values import SettingsError, cores, is_loopback
 
@@ -231,6 +231,8 @@ class TestLicenseRule:
         assert first.startswith("dev_")
         assert first != second
         assert settings.licenses == ()
+        assert settings.with_license().development
+        assert not settings.development
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "talk.example.org"])
     def test_other_interfaces_are_refused_without_a_license(self, host: str) -> None:
@@ -242,6 +244,13 @@ class TestLicenseRule:
         license = LicenseSettings(key=SecretStr("k"))
         settings = Settings(server=ServerSettings(host="0.0.0.0"), licenses=(license,))
         assert settings.with_license() is settings
+        assert not settings.development
+
+
+def test_own_avatars_have_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert AvatarSettings().own_folder == tmp_path / "visavis" / "avatars"
+    assert AvatarSettings(folder=tmp_path / "mine").own_folder == tmp_path / "mine"
 
 
 @pytest.mark.parametrize(

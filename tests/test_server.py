@@ -1,12 +1,15 @@
 """The application's beginning and end: whatever fails, the rest is still closed."""
 
 import asyncio
+from pathlib import Path
 
+import httpx
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from visavis.avatar.catalogue import Catalogue
-from visavis.config import Settings
+from visavis.config import AvatarSettings, LicenseSettings, Settings
 from visavis.providers import Providers
 from visavis.server import create_app
 from visavis.session.reception import FrontDesk
@@ -50,6 +53,29 @@ async def test_what_fails_to_close_keeps_nothing_else_open(closed: list[str]) ->
     assert closed == ["sessions", "catalogue", "providers"]
     assert [entry["part"] for entry in entries if entry["event"] == "closing failed"] == ["sessions"]
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("uploads", [True, False])
+async def test_avatars_are_made_only_where_it_is_allowed(
+    closed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uploads: bool
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    avatars = AvatarSettings(uploads=uploads)
+    settings = Settings(avatars=avatars, licenses=(LicenseSettings(key=SecretStr("sk_1")),))
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    headers = {"authorization": "Bearer sk_1"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http,
+    ):
+        new = {"name": "Ana", "consent": "I am Ana."}
+        statuses = [(await http.get("/avatars/new")).status_code, (await http.get("/v1/portraits")).status_code]
+        assert statuses == ([200, 200] if uploads else [404, 404])
+        assert (await http.post("/v1/portraits", json=new)).status_code == (201 if uploads else 404)
+        assert len(list(tmp_path.glob("visavis/avatars/.portraits/*/draft-*"))) == uploads
+    # Nothing is left of what was not saved.
+    assert not list(tmp_path.glob("visavis/avatars/.*"))
 
 
 async def test_what_was_begun_is_closed_when_a_part_cannot_start(

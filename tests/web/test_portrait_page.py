@@ -335,6 +335,33 @@ async def test_a_draft_that_expired(server: PortraitServer) -> None:
         await expect_step(browser, "photo")
 
 
+async def test_a_refused_draft_that_expired_is_begun_anew(server: PortraitServer) -> None:
+    maker = server.house.maker
+    maker.events = [Fault("no_face", "no face was found")]
+    maker.gate.set()
+    async with chromium_page() as browser:
+        await open_page(browser, server)
+        await fill(browser)
+        await make(browser)
+        await expect(browser.page.get_by_role("alert")).to_be_visible()
+        await expect(browser.page.locator("#photo")).to_be_visible()
+        server.house.clock.now += 10_000
+        await server.house.workshop.tidy()
+        maker.events = [FOUND, Built(PLACES, ())]
+        await make(browser)
+        await expect_step(browser, "preview")
+
+
+async def test_a_film_that_cannot_be_played_leaves_the_picture(server: PortraitServer) -> None:
+    # What the scripted maker writes is no film.
+    server.house.speaker.mute = False
+    async with chromium_page() as browser:
+        await to_preview(browser, server)
+        await expect(browser.page.locator("#poster")).to_be_visible()
+        await expect(browser.page.locator("#play")).to_be_hidden()
+        await expect(browser.page.get_by_text("AI avatar", exact=True)).to_be_visible()
+
+
 async def test_a_server_that_is_away(server: PortraitServer) -> None:
     async with chromium_page() as browser:
         await to_preview(browser, server)

@@ -55,6 +55,8 @@ def write_speaking_film(package: AvatarPackage, pcm: Pcm16, visemes: Sequence[Ti
         # Fast enough for one core; more threads wait for each other.
         picture.options = {"deadline": "realtime", "cpu-used": "8"}
         picture.codec_context.thread_count = 1
+        # One key frame at the beginning: another one in the middle is seen as a short blur.
+        picture.codec_context.gop_size = int(MAX_SECONDS * RATE)
         sound = container.add_stream("libopus", rate=_SOUND, layout="mono")
         sound.bit_rate = 48_000
         pieces = _pieces(padded)

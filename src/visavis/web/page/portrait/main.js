@@ -415,16 +415,31 @@ find("step-photo", HTMLFormElement).addEventListener("submit", async (event) => 
   await upload(chosen);
 });
 
+/** The draft of before, if it is there still; one that was begun with another name or voice is discarded. */
+async function same() {
+  if (!draft) {
+    return null;
+  }
+  try {
+    if (draft.name === name.value.trim() && draft.voice === voice.value) {
+      return await portraits.draft(draft.id);
+    }
+    await portraits.discard(draft.id);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.code !== "unknown_draft") {
+      throw error;
+    }
+  }
+  return null;
+}
+
 /** @param {File} given */
 async function upload(given) {
   const signal = begin();
   try {
-    // A draft that was begun with another name is not kept.
-    if (draft && (draft.name !== name.value.trim() || draft.voice !== voice.value)) {
-      await portraits.discard(draft.id);
-      draft = null;
-    }
-    draft ??= await portraits.begin(name.value, offer.statement, voice.value);
+    const before = await same();
+    draft = null;
+    draft = before ?? (await portraits.begin(name.value, offer.statement, voice.value));
     keep(draft.id);
     if (signal.aborted) {
       return;
@@ -636,6 +651,13 @@ for (const type of ["play", "pause", "ended"]) {
     find("play-text", HTMLElement).textContent = film.ended ? "Play again" : "Play";
   });
 }
+film.addEventListener("error", () => {
+  // A browser that cannot play it shows the picture.
+  if (film.getAttribute("src")) {
+    film.removeAttribute("src");
+    show(/** @type {View} */ (body.dataset.view));
+  }
+});
 play.addEventListener("click", () => void film.play());
 film.addEventListener("click", () => film.pause());
 
