@@ -11,9 +11,10 @@ from visavis.speech.ports import SPEECH_RATE, Pcm16
 LIMIT: Final = 60.0
 """Seconds of sound held; what goes beyond is dropped, and then taken as being of middling loudness."""
 _HOP: Final = 0.01
+_MOST: Final = round(LIMIT / _HOP)
 _SAMPLES: Final = round(SPEECH_RATE * _HOP)
-_COARSE: Final = 5
-"""Samples that are averaged: what is left lies below some 2 kHz, where vowels are loud and hisses are not."""
+_COARSE: Final = 8
+"""Samples that are averaged: what is left lies below 1.5 kHz, where vowels are loud and hisses are not."""
 _FLOOR: Final = 0.05
 """Level, as a share of full scale, below which no voice counts as loud."""
 _FORGET: Final = 0.9996
@@ -40,7 +41,12 @@ class Loudness:
 
     @property
     def _end(self) -> float:
-        return self._origin + len(self._levels) * _HOP
+        return self._origin + self.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Of sound that are held."""
+        return len(self._levels) * _HOP
 
     def add(self, pcm: Pcm16, at: float) -> None:
         """Sound (``SPEECH_RATE``) that is heard from media time ``at`` on, in order of time."""
@@ -48,10 +54,10 @@ class Loudness:
         if not len(self._levels) or not -_HOP < at - known < LIMIT:
             self._origin, self._levels, self._rest = at, np.zeros(0, np.float32), np.zeros(0, np.int16)
         elif at - known > _HOP:
-            silence = np.zeros(round((at - self._end) / _HOP), np.float32)
+            silence = np.zeros(min(_MOST - len(self._levels), round((at - self._end) / _HOP)), np.float32)
             self._levels, self._rest = np.concatenate((self._levels, silence)), np.zeros(0, np.int16)
         pcm = np.concatenate((self._rest, pcm))
-        steps = min(len(pcm) // _SAMPLES, round(LIMIT / _HOP) - len(self._levels))
+        steps = min(len(pcm) // _SAMPLES, _MOST - len(self._levels))
         if steps <= 0:
             self._rest = pcm[:_SAMPLES]
             return
@@ -68,12 +74,6 @@ class Loudness:
             self._loudest = max(level, _FLOOR, self._loudest * _FORGET)
             out[index] = (level / self._loudest) ** _STEVENS
         self._levels = np.concatenate((self._levels, out))
-
-    def cut(self, at: float) -> None:
-        """The voice is silent from ``at`` on."""
-        keep = max(0, round((at - self._origin) / _HOP))
-        if keep < len(self._levels):
-            self._levels, self._rest = self._levels[:keep], np.zeros(0, np.int16)
 
     def level(self, at: float) -> float | None:
         """0 (silent) to 1 (as loud as any of late) around media time ``at``; None where no sound was ever known.

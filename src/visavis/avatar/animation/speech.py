@@ -45,7 +45,7 @@ _UNSURE: Final = 0.02
 """Seconds of a closure below which it may be a mistake of an estimator, and is not held."""
 _LOUD, _QUIET = np.float32(1.45), np.float32(0.5)
 """How far the loudest vowel opens the mouth, and the quietest consonant, as a share of their shapes."""
-_LOUD_JAW: Final = 0.17
+_LOUD_JAW: Final = 0.14
 """How much further the loudest vowel lowers the jaw, whichever it is."""
 _MIDDLING: Final = 0.75
 """Loudness of a voice whose sound is not known."""

@@ -37,7 +37,7 @@ class Tables:
     states: Mapping[FaceState, Manner]
 
     def with_overrides(self, overrides: FaceOverrides) -> "Tables":
-        """The same with the weights that are named replaced; the others stay. NEUTRAL has none to replace."""
+        """The same with the weights that are named replaced; the others stay."""
         return Tables(
             {key: _replaced(entry, overrides.visemes.get(key)) for key, entry in self.visemes.items()},
             {key: _replaced(entry, overrides.emotions.get(key)) for key, entry in self.emotions.items()},
