@@ -102,8 +102,8 @@ def _cut(picture: Pixels, face: Face, known: Floats | None) -> Floats:
     if known is None:
         return soft
     # In doubt the two meet halfway: colours alone take a dark hat for the dark behind it.
-    network = cv2.resize(known, (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(0.5 * soft + 0.5 * network, np.float32)
+    network = np.asarray(cv2.resize(known, (side, side), interpolation=cv2.INTER_AREA), np.float64)
+    return np.asarray(np.maximum(0.5 * soft + 0.5 * network, smooth_step(0.6, 0.8, network)), np.float32)
 
 
 def _known_mask(known: Floats) -> Pixels:
