@@ -71,7 +71,7 @@ class Tailor:
         _, surface = self._body("cardigan", self._vee(x, 1.25), 0.065, wool, 0.04)
         for side in (1, -1):
             line = np.array([[side * (x + 0.02), y], [side * 0.30, y - 0.55], [side * 0.04, y - 1.25]])
-            self._add("band", strip(surface, line, -0.06, 0.06, 0.04), wool, thickness=0.03, subdivisions=1)
+            self._add("band", strip(surface, line, -0.075, 0.075, 0.05), wool, thickness=0.03, subdivisions=1)
         collar = turned_collar(ring, surface, gap=0.13, stand=0.17, fall=0.30, point=0.20, spread=0.5, above=0.10)
         self._add("shirt collar", collar, fabric, thickness=0.018, subdivisions=1)
 
