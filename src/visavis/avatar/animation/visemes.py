@@ -95,7 +95,7 @@ SHAPES: Final[dict[Viseme, MouthShape]] = {
         vowel=True,
     ),
     Viseme.IH: MouthShape(
-        shape(jawOpen=0.21, mouthStretch=0.36, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
+        shape(jawOpen=0.18, mouthStretch=0.40, mouthSmile=0.18, mouthLowerDown=0.32, mouthUpperUp=0.22), vowel=True
     ),
     Viseme.OH: MouthShape(
         shape(jawOpen=0.29, mouthFunnel=0.40, mouthPucker=0.34), strength=1.3, before=0.08, after=0.06, vowel=True
