@@ -4,7 +4,9 @@ import contextlib
 import importlib.util
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import psutil
@@ -13,6 +15,8 @@ import pytest
 from tests.speech.utterances import assert_sound, speak
 from visavis.speech.piper import PiperSynthesizer
 from visavis.speech.ports import SpeechError, Voice
+from visavis.speech.workers import piper as piper_worker
+from visavis.speech.workers.utterance import UtteranceWriter
 from visavis.viseme import Viseme
 
 TEXT = "Bob may pay the piper. A well-known man, said 3 others."
@@ -155,3 +159,38 @@ async def test_a_missing_voice_is_told_with_the_command(tmp_path: Path, monkeypa
 async def test_before_the_start_nothing_is_said() -> None:
     with pytest.raises(SpeechError, match="started"):
         await speak(PiperSynthesizer("x"), "Hello.")
+
+
+class Noted:
+    """Takes what a worker tells of an utterance."""
+
+    def __init__(self) -> None:
+        self.words: list[tuple[int, float]] = []
+        self.stresses: list[float] = []
+
+    def phoneme(self, shapes: object, start: float) -> None: ...
+
+    def word(self, offset: int, at: float) -> None:
+        self.words.append((offset, at))
+
+    def stress(self, at: float) -> None:
+        self.stresses.append(at)
+
+
+@dataclass
+class Symbol:
+    phoneme: str
+    num_samples: int = 100
+
+
+def test_stresses_are_on_the_vowels_behind_their_marks() -> None:
+    noted = Noted()
+    writer = cast(UtteranceWriter, noted)
+    symbols = [Symbol(symbol) for symbol in "^ðə ɡˈɑɹdən əbˌaʊtʃˈɪ$"]
+    groups = piper_worker._tell_phonemes(writer, symbols, 1.0, 1000)
+    piper_worker._tell_words(writer, "The garden aboutchy", groups)
+    assert [offset for offset, _ in noted.words] == [0, 4, 11]
+    starts = [round(1.0 + 0.1 * place, 3) for place in (1, 4, 12)]
+    assert [round(at, 3) for _, at in noted.words] == starts
+    # Where a word has none, nothing is told; the secondary one does not count.
+    assert noted.stresses == pytest.approx([1.6, 3.0])
