@@ -16,12 +16,14 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the package's folder")
     parser.add_argument("--size", type=int, help="side of the picture in pixels")
     parser.add_argument("--quick", action="store_true", help="small and noisy, to see whether all works")
+    parser.add_argument("--effort", type=float, default=1.0, help="samples are multiplied by this")
     parser.add_argument("--work", type=Path, help="where renders are kept, to go on after a stop; else OUT.renders")
     parser.add_argument("--again", nargs="*", default=(), help="passes to render anew, by how their names begin")
     options = parser.parse_args()
     quality = QUICK if options.quick else FULL
     if options.size:
         quality = replace(quality, size=options.size)
+    quality = quality.with_effort(options.effort)
     work = options.work or options.out.with_name(f"{options.out.name}.renders")
     bake(options.person, options.out, work, quality, options.again)
 

@@ -35,6 +35,13 @@ class Quality:
     interior: int
     gains: int
 
+    def with_effort(self, effort: float) -> Quality:
+        """The same with samples multiplied by ``effort``."""
+        picture, eyes, interior, gains = (
+            max(1, round(effort * samples)) for samples in (self.picture, self.eyes, self.interior, self.gains)
+        )
+        return Quality(self.size, picture, eyes, interior, gains)
+
 
 FULL = Quality(768, 20, 14, 32, 10)
 QUICK = Quality(512, 10, 6, 10, 6)
