@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,8 +60,6 @@ class BaseMesh:
 
     def vertex_mask_from_texture(self, name: str) -> NDArray[np.float64]:
         """Per vertex, the largest value 0–1 that a mask texture has at the vertex' UV places (body faces only)."""
-        import cv2
-
         picture = cv2.imread(str(texture_path(name)), cv2.IMREAD_GRAYSCALE)
         height, width = picture.shape
         mask = np.zeros(len(self.vertices))

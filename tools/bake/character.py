@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import bpy
 import numpy as np
 
 from bake.basemesh import Face, Points, add_target, load_base_mesh
@@ -242,8 +241,3 @@ def hair_material(name: str, melanin: float, redness: float, grey: float, roughn
     output = nodes.add("ShaderNodeOutputMaterial")
     nodes.set(output, "Surface", shader.outputs[0])
     return nodes.material
-
-
-def scene_lights() -> list[Any]:
-    """The lamps of the current scene."""
-    return [item for item in bpy.context.scene.objects if item.type == "LIGHT"]

@@ -1,15 +1,18 @@
-"""Eyeballs: a ball with iris dish and pupil, a clear bulging cornea, and the wet line along the lower lid."""
+"""Eyeballs: a ball with iris dish and pupil, and a clear bulging cornea."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import bmesh
 import bpy
+import mathutils
 import numpy as np
 
 from bake.basemesh import BaseMesh, Points
-from bake.blender import Material, Nodes, to_blender
+from bake.blender import Material, Nodes, Socket, to_blender
 from bake.identity import Colour
 
 IRIS = 0.49  # radii, in units of the eyeball's
@@ -27,7 +30,7 @@ def iris_material(iris: Colour, iris_scale: float) -> Material:
     angle = nodes.math("ARCTAN2", z, x)
     outer = IRIS * iris_scale
 
-    def polar(turns: float, rings: float) -> object:
+    def polar(turns: float, rings: float) -> Socket:
         place = nodes.add("ShaderNodeCombineXYZ")
         nodes.set(place, 0, nodes.math("MULTIPLY", angle, turns))
         nodes.set(place, 1, nodes.math("MULTIPLY", radius, rings))
@@ -95,11 +98,12 @@ class Eye:
         self.cornea.visible_shadow = False
         self.look(0, 0)
 
-    def _sphere(self, name: str, material: Material, scale: float, profile: object) -> object:
+    def _sphere(self, name: str, material: Material, scale: float, profile: Callable[[float, float], float]) -> Any:
         shape = bmesh.new()
         bmesh.ops.create_uvsphere(shape, u_segments=64, v_segments=64, radius=1.0)
+        quarter_turn = mathutils.Matrix.Rotation(math.radians(90), 3, "X")
         # poles to the front and back, so that the rings follow the iris
-        bmesh.ops.rotate(shape, verts=shape.verts, cent=(0, 0, 0), matrix=_quarter_turn())
+        bmesh.ops.rotate(shape, verts=shape.verts, cent=(0, 0, 0), matrix=quarter_turn)
         for vertex in shape.verts:
             radius = math.hypot(vertex.co.x, vertex.co.z)
             if vertex.co.y < 0:
@@ -119,12 +123,6 @@ class Eye:
         """Turn to `right` (of the image) and `up`, degrees."""
         for part in (self.ball, self.cornea):
             part.rotation_euler = (math.radians(-up), 0, math.radians(right + self._inward))
-
-
-def _quarter_turn() -> object:
-    import mathutils
-
-    return mathutils.Matrix.Rotation(math.radians(90), 3, "X")
 
 
 def _dish(radius: float, y: float) -> float:

@@ -44,6 +44,7 @@ def brow_strands(vertices: Points, faces: list[Face], marks: Landmarks, brow: Br
 def brow_middle(along: Points, marks: Landmarks, brow: Brow) -> tuple[Points, Points]:
     """x and y of the left brow's middle line, `along` 0 at the inner end to 1 at the tail."""
     rise = 0.046 * np.sin(np.clip(along / 0.66, 0, 1) * np.pi / 2) - 0.075 * np.clip((along - 0.62) / 0.38, 0, 1) ** 1.4
+    rise = rise - 0.016 * np.clip(1 - along / 0.22, 0, 1)
     return marks.eye[0] - 0.195 + 0.415 * along, marks.eye[1] + 0.152 + brow.raised + brow.arch * rise
 
 

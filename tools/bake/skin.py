@@ -175,7 +175,9 @@ def _relief(nodes: Nodes, skin: Skin, lip: Socket, marks: dict[str, Socket]) -> 
     height = nodes.math("MULTIPLY", height, off_lip)
     creases = nodes.add("ShaderNodeTexWave", {"Scale": 14.0, "Distortion": 6.0, "Detail": 3.0}, bands_direction="X")
     nodes.set(creases, "Vector", nodes.position())
-    height = nodes.math("ADD", height, nodes.math("MULTIPLY", nodes.math("MULTIPLY", creases.outputs["Fac"], lip), 0.6))
+    height = nodes.math(
+        "ADD", height, nodes.math("MULTIPLY", nodes.math("MULTIPLY", creases.outputs["Fac"], lip), 0.35)
+    )
     height = nodes.math("ADD", height, nodes.math("MULTIPLY", marks["groove"], -4.0))
     if skin.wrinkles:
         height = nodes.math("ADD", height, nodes.math("MULTIPLY", _net(nodes), skin.wrinkles))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from bake.basemesh import BaseMesh, Face, Points
 from bake.surface import Surface, unit, vertex_normals
@@ -155,8 +156,6 @@ def on_front(under: Surface, x: Points, y: Points, above: float) -> Points:
     flat = np.stack([x.ravel(), y.ravel()], 1)
     facing = under.normals[:, 2] > 0.1
     points, normals = under.points[facing], under.normals[facing]
-    from scipy.spatial import cKDTree
-
     distance, index = cKDTree(points[:, :2]).query(flat, k=6)
     weight = 1 / (distance + 0.01)
     weight /= weight.sum(1, keepdims=True)
