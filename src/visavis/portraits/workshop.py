@@ -10,13 +10,12 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-import numpy as np
 import structlog
 
 from visavis.avatar.catalogue import Catalogue
@@ -25,16 +24,15 @@ from visavis.avatar.photo.folder import avatar_id
 from visavis.avatar.photo.image import MAX_BYTES
 from visavis.avatar.photo.topology import NAMED
 from visavis.portraits.draft import Declined, Draft, DraftState, Fault, Findings, Places, Wish
-from visavis.portraits.maker import Built, Event, Filmed, Maker, MakerError, Order, Reached, Spoken
+from visavis.portraits.maker import Built, Event, Filmed, Maker, MakerError, Order, Reached
 from visavis.portraits.shelf import Shelf
+from visavis.portraits.speaker import Speaker
 from visavis.portraits.voices import VoiceChoice
-from visavis.speech.ports import SPEECH_RATE, Pcm16, SpeechChunk, SpeechError, Synthesizer, VisemeEstimator, Voice
+from visavis.speech.ports import Synthesizer, VisemeEstimator
 from visavis.tasks import Tasks
-from visavis.viseme import TimedViseme
 
 log = structlog.get_logger(__name__)
 
-SENTENCE: Final = "Hello! I am {name}, an AI avatar. It is nice to meet you."
 MAX_NAME: Final = 60
 MOST_DRAFTS: Final = 8
 LIFETIME: Final = 2 * 3600.0
@@ -45,7 +43,6 @@ LEFT: Final = 3 * 60.0
 """Seconds after which a draft that nobody asks for gives way to a new one."""
 _LOOK: Final = 15.0
 _PIECE: Final = 1 << 20
-_MAX_SPOKEN: Final = 30 * SPEECH_RATE
 
 _FAILED: Final = Fault(
     "failed", "The avatar could not be made because of a fault in the server, whose log says more. Try again."
@@ -77,8 +74,7 @@ class Workshop:
         self._catalogue = catalogue
         self._folder = folder
         self._maker = maker
-        self._synthesizer = synthesizer
-        self._estimator = estimator
+        self._speaker = Speaker(synthesizer, estimator)
         self._most = most
         self._clock = clock
         self._shelf = Shelf(folder)
@@ -291,7 +287,7 @@ class Workshop:
         draft.state = DraftState.BUILDING
         draft.film = False
         order = Order(draft.folder, draft.name, draft.voice, draft.consent, draft.wish, draft.face)
-        speaking = asyncio.create_task(self._speak(draft))
+        speaking = asyncio.create_task(self._speaker.say(draft.name, draft.voice))
         try:
             async with aclosing(self._maker.make(order, speaking)) as events:
                 async for event in events:
@@ -313,31 +309,6 @@ class Workshop:
         else:
             draft.state = DraftState.EMPTY
 
-    async def _speak(self, draft: Draft) -> Spoken | None:
-        """What the avatar says in its film; None when there is no voice for it."""
-        visemes: list[TimedViseme] = []
-        sound: list[Pcm16] = []
-        length = 0
-        # Every implementation of the port is an async generator; the type of the port is the wider one.
-        stream = cast(
-            "AsyncGenerator[SpeechChunk]",
-            self._synthesizer.synthesize(SENTENCE.format(name=draft.name), Voice(draft.voice)),
-        )
-        try:
-            async with aclosing(stream):
-                async for chunk in stream:
-                    shapes = chunk.visemes if chunk.visemes is not None else self._estimate(chunk.pcm)
-                    start = length / SPEECH_RATE
-                    visemes += [shape.shifted(start) for shape in shapes]
-                    sound.append(chunk.pcm)
-                    length += len(chunk.pcm)
-                    if length > _MAX_SPOKEN:
-                        break
-        except SpeechError as error:
-            log.warning("a new avatar could not be heard", error=str(error))
-            return None
-        return Spoken(np.concatenate(sound), tuple(visemes)) if sound else None
-
     def _put(self, draft: Draft) -> str:
         """Move the avatar to its place, in one step; its id. Raises ``Declined``. Blocks."""
         base = avatar_id(draft.name)
@@ -354,10 +325,6 @@ class Workshop:
             self._catalogue.reload()
             return id
         raise Declined("name_taken", f"There are too many avatars called {draft.name}. Choose another name.")
-
-    def _estimate(self, pcm: Pcm16) -> tuple[TimedViseme, ...]:
-        estimator = self._estimator()
-        return (*estimator.push(pcm), *estimator.flush())
 
     async def _expire(self) -> None:
         while True:
