@@ -13,14 +13,14 @@ _LOWER_RISE: Final = 0.12
 """How much of the opening the lower lid closes."""
 _FOLD: Final = 0.3
 """Height of the lid's skin that unfolds, in widths of the eye."""
-_LASH: Final = 0.15
+_SHORTEST, _LONGEST = 0.15, 0.36
 """Length of lashes above the lid's edge, in widths of the eye …"""
 _RIM: Final = 0.03
 """… and what of the lid's dark rim lies below the edge."""
 _LASH_DARK: Final = 0.42
 """How much light lashes take at most where they are thick."""
 _OUTWARD: Final = 0.2
-"""How far lashes reach beyond the corners, in widths of the eye."""
+"""How far lashes reach beyond the corners at least, in widths of the eye; long ones reach as far as they are long."""
 _RIM_CONTRAST: Final = 0.45
 """Step of light, as a share of the skin's, that makes a rim of glasses."""
 _CLEAR: Final = 0.05
@@ -50,10 +50,12 @@ class Eye:
 @dataclass(frozen=True, slots=True)
 class Lid:
     """``skin``: (rows, columns, 3) the eye box as if skin went over the eye; ``lashes``: how much of its light each
-    pixel of the open eye's lashes and rim lets through, 0–1, by heights above the edge (rows, the highest first)."""
+    pixel of the open eye's lashes and rim lets through, 0–1, by heights above the edge (rows, the highest first).
+    ``length``: of the lashes, pixels."""
 
     skin: Floats
     lashes: Floats
+    length: float
 
 
 def eye_of(points: Doubles, side: str, iris: Doubles, x: Doubles) -> Eye:
@@ -95,24 +97,44 @@ def below_rims(values: Floats, eye: Eye, x: Doubles) -> Eye:
 def lid_of(values: Floats, eye: Eye, x: Doubles, y: Doubles) -> Lid:
     """The closed lid, made up from the skin around: over the eye itself there is none."""
     skin = _skin(values, eye, x, y)
-    reach = _lash_heights(eye)
-    rows = eye.upper[None] - reach[:, None]
-    columns = np.broadcast_to(x[0], rows.shape).astype(np.float64)
-    bare = sample(skin, columns - x[0, 0] + 0.5, rows - y[0, 0] + 0.5)
-    seen = sample(np.asarray(cv2.GaussianBlur(values, (0, 0), 0.5), np.float32), columns, rows)
-    through = np.clip(seen.sum(2) / np.maximum(bare.sum(2), 1), 0.2, 1)
-    # Shadow of the brow is no lash; what is a little darker than the skin is the skin.
-    through = 1 - (1 - through) * smooth_step(0.06, 0.25, 1 - through)
-    fade = 1 - smooth_step(0.6 * _LASH * eye.width, _LASH * eye.width, reach)[:, None]
-    fade = fade * smooth_step(-_RIM * eye.width, 0.01 * eye.width, reach)[:, None]
+    longest = min(_LONGEST * eye.width, max(_SHORTEST * eye.width, 1.15 * float(np.median(eye.upper - eye.fold))))
+    through, reach = _seen_through(values, skin, eye, x, y, longest)
     ends = np.minimum(x[0] - eye.left, eye.right - x[0]) / eye.width
-    fade = fade * smooth_step(-_OUTWARD, -0.5 * _OUTWARD, ends)[None]
+    # Shadow of the brow is no lash; what is a little darker than the skin is the skin.
+    thick = through < 0.75
+    over = (reach > 0)[:, None] & thick & (ends > -_OUTWARD)[None]
+    tips = np.where(over.any(0), reach[np.argmax(over, 0)], 0)
+    usual_length = float(np.percentile(tips[(ends > -_OUTWARD) & (ends < 0.4)], 75))
+    length = float(np.clip(usual_length + 0.03 * eye.width, _SHORTEST * eye.width, longest))
+    through, reach = _seen_through(values, skin, eye, x, y, length)
+    through = 1 - (1 - through) * smooth_step(0.06, 0.25, 1 - through)
+    fade = 1 - smooth_step(0.6 * length, length, reach)[:, None]
+    fade = fade * smooth_step(-_RIM * eye.width, 0.01 * eye.width, reach)[:, None]
+    outward = _outward(length, eye)
+    fade = fade * smooth_step(-outward, -0.5 * outward, ends)[None]
     dark = np.asarray(cv2.GaussianBlur((1 - through) * fade, (0, 0), 0.015 * eye.width), np.float64)
     zone = (reach > 0) & (reach < 0.06 * eye.width)
     usual = float(np.median(dark[zone][:, (x[0] > eye.left) & (x[0] < eye.right)].mean(0)))
     # More than lashes make is the shadow of a deep eye.
     dark = np.minimum(dark * min(1, _LASH_DARK / max(usual, 0.1)), 0.6)
-    return Lid(skin, np.asarray(1 - dark, np.float32))
+    return Lid(skin, np.asarray(1 - dark, np.float32), length)
+
+
+def _seen_through(
+    values: Floats, skin: Floats, eye: Eye, x: Doubles, y: Doubles, length: float
+) -> tuple[Doubles, Doubles]:
+    """How much of the bare skin's light is seen up to ``length`` above the edge, and the heights of its rows."""
+    reach = _lash_heights(eye, length)
+    rows = eye.upper[None] - reach[:, None]
+    columns = np.broadcast_to(x[0], rows.shape).astype(np.float64)
+    bare = sample(skin, columns - x[0, 0] + 0.5, rows - y[0, 0] + 0.5)
+    seen = sample(np.asarray(cv2.GaussianBlur(values, (0, 0), 0.5), np.float32), columns, rows)
+    return np.clip(seen.sum(2) / np.maximum(bare.sum(2), 1), 0.2, 1).astype(np.float64), reach
+
+
+def _outward(length: float, eye: Eye) -> float:
+    """How far lashes of this length reach beyond the corners, in widths of the eye."""
+    return max(_OUTWARD, length / eye.width)
 
 
 def close_lid(out: Floats, source: Floats, eye: Eye, lid: Lid, x: Doubles, y: Doubles, closed: float) -> None:
@@ -137,10 +159,12 @@ def close_lid(out: Floats, source: Floats, eye: Eye, lid: Lid, x: Doubles, y: Do
         return
     # … then it is bare skin, also where the lashes were …
     bare = _part(out, x, y).astype(np.float64)
-    reaching = smooth_step(-_OUTWARD, -0.5 * _OUTWARD, ends)
+    outward = _outward(lid.length, eye)
+    reaching = smooth_step(-outward, -0.5 * outward, ends)
     above = y - eye.upper
-    were = smooth_step(-1.5 * _LASH * width, -0.9 * _LASH * width, above) * (1 - smooth_step(0.02, 0.08, above / width))
-    spread_out = smooth_step(0, 0.6, (y - eye.fold) / np.maximum(edge - eye.fold, 1)) * over
+    were = smooth_step(-1.5 * lid.length, -0.9 * lid.length, above) * (1 - smooth_step(0.02, 0.08, above / width))
+    grown = np.maximum(np.minimum(0.6 * (edge - eye.fold), 0.85 * (eye.upper - eye.fold)), 1)
+    spread_out = smooth_step(0, 1, (y - eye.fold) / grown) * over
     skinned = np.maximum(were * reaching, spread_out)[..., None]
     bare = bare * (1 - skinned) + lid.skin * skinned
     # … with lashes that are seen from the front when it is half closed, and hang down when it is shut.
@@ -175,15 +199,15 @@ def _smoothed(values: Doubles, sigma: float) -> Doubles:
     return np.asarray(np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), "valid"), np.float64)
 
 
-def _lash_heights(eye: Eye) -> Doubles:
+def _lash_heights(eye: Eye, length: float) -> Doubles:
     """Heights above the edge of the rows of ``Lid.lashes``, one a pixel or less apart, the highest first."""
-    rows = max(8, int((_LASH + _RIM) * eye.width * 1.5))
-    return np.linspace(_LASH * eye.width, -_RIM * eye.width, rows)
+    rows = max(8, int((length + _RIM * eye.width) * 1.5))
+    return np.linspace(length, -_RIM * eye.width, rows)
 
 
 def _lashes_at(lid: Lid, eye: Eye, x: Doubles, height: Doubles) -> Doubles:
     """How much light the lashes let through where they are ``height`` above the edge."""
-    heights = _lash_heights(eye)
+    heights = _lash_heights(eye, lid.length)
     row = (heights[0] - height) / (heights[0] - heights[-1]) * (len(heights) - 1)
     known = (row > -0.5) & (row < len(heights) - 0.5)
     through = sample(lid.lashes, x - x[0, 0] + 0.5, np.clip(row, 0, len(heights) - 1) + 0.5).astype(np.float64)
@@ -192,7 +216,7 @@ def _lashes_at(lid: Lid, eye: Eye, x: Doubles, height: Doubles) -> Doubles:
 
 def _line(lid: Lid, eye: Eye, x: Doubles, ends: Doubles) -> Doubles:
     """(columns,): how dark the line is where the lids meet, as the open lid's rim tells."""
-    near = np.abs(_lash_heights(eye)) < 0.03 * eye.width
+    near = np.abs(_lash_heights(eye, lid.length)) < 0.03 * eye.width
     dark = 1 - lid.lashes[near].min(0).astype(np.float64)
     inside = (x[0] > eye.left) & (x[0] < eye.right)
     usual = float(np.median(dark[inside])) if inside.any() else 0.5
@@ -228,7 +252,7 @@ def _skin(values: Floats, eye: Eye, x: Doubles, y: Doubles) -> Floats:
     # What is no skin (a rim, lashes, a strand of hair, a reflection) is much darker or lighter than below the eye.
     light = float(np.median(colours_at(soft, below).sum(1)))
     share = colours.sum(1) / light
-    skin_like = (share > 0.8) & (share < 1.22)
+    skin_like = (share > 0.84) & (share < 1.22)
     step = 4
     nodes = np.stack([x[::step, ::step].ravel(), y[::step, ::step].ravel()], 1)
     coarse = spread(around[skin_like], colours[skin_like], nodes, smoothing=0.1 * width)
@@ -239,7 +263,8 @@ def _skin(values: Floats, eye: Eye, x: Doubles, y: Doubles) -> Floats:
     across = (x - (eye.left + eye.right) / 2) / width
     shade = 1 + 0.04 * np.exp(-(((down - 0.5) / 0.28) ** 2) - (across / 0.3) ** 2) - 0.07 * smooth_step(0.65, 1, down)
     made = made * np.where(np.abs(across) < 0.6, shade, 1)[..., None]
-    return np.asarray(made + _grain(values, below, x.shape, width)[..., None], np.float32)
+    plain = below + np.array([0, 0.18 * width])
+    return np.asarray(made + _grain(values, plain, x.shape, width)[..., None], np.float32)
 
 
 def _grain(values: Floats, where: Doubles, shape: tuple[int, ...], width: float) -> Doubles:
