@@ -16,7 +16,7 @@ SETTLE_ROUNDS = 8
 TRACK_ROUNDS = (2, 4)
 """Rounds from one frame to the next while the face moves little, and while it moves much."""
 
-_FEW = 0.35
+_FEW = 0.5
 """Share of fields beyond which all are summed at once; it costs what this share of them cost one by one."""
 
 Shift = tuple[float, float]
