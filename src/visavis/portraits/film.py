@@ -10,6 +10,7 @@ import numpy as np
 import soxr  # pyright: ignore[reportMissingTypeStubs]
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.animation.tables import HOUSE
 from visavis.avatar.face import FaceState
 from visavis.avatar.package import AvatarPackage
 from visavis.avatar.puppet.renderer import PuppetRenderer
@@ -39,7 +40,7 @@ def write_speaking_film(package: AvatarPackage, pcm: Pcm16, visemes: Sequence[Ti
         [np.zeros(int(LEAD * SPEECH_RATE), np.int16), spoken, np.zeros(int(TAIL * SPEECH_RATE), np.int16)]
     )
     ends = LEAD + len(spoken) / SPEECH_RATE
-    animator = Animator(seed=11)
+    animator = Animator(11, HOUSE.with_overrides(package.manifest.overrides))
     animator.state(FaceState.LISTENING, 0.0)
     animator.state(FaceState.SPEAKING, LEAD - 0.1)
     animator.speak([shape.shifted(LEAD) for shape in visemes if shape.start + LEAD < ends])

@@ -11,6 +11,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.animation.tables import HOUSE
 from visavis.avatar.face import FaceState
 from visavis.avatar.neural.ports import MOUTH_RATE, NeuralError, Pixels, Place
 from visavis.avatar.package import AvatarPackage
@@ -56,7 +57,7 @@ class FaceLoop:
 def loop_of_package(package: AvatarPackage, width: int, height: int, seconds: float = 4.0) -> FaceLoop:
     """An avatar as its puppet listens: breathing, blinking, lips at rest. Blocks (about 2 ms a picture)."""
     renderer = PuppetRenderer(package, View(width, height))
-    animator = Animator(seed=1)
+    animator = Animator(1, HOUSE.with_overrides(package.manifest.overrides))
     animator.state(FaceState.LISTENING, 0.0)
     pictures = np.empty((max(1, round(seconds * MOUTH_RATE)), height * 3 // 2, width), np.uint8)
     # The state needs a moment to be taken on.
