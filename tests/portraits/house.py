@@ -97,6 +97,7 @@ class House:
     """A workshop with its parts."""
 
     folder: Path
+    upload_within: float = 60.0
     maker: ScriptedMaker = field(default_factory=ScriptedMaker)
     speaker: Speaker = field(default_factory=Speaker)
     clock: Clock = field(default_factory=Clock)
@@ -113,6 +114,7 @@ class House:
             NetVisemeEstimator,
             voices=VOICES,
             most=3,
+            upload=self.upload_within,
             clock=self.clock,
         )
 

@@ -14,7 +14,7 @@ import sys, time
 from pathlib import Path
 from visavis.portraits.shelf import Shelf
 shelf = Shelf(Path(sys.argv[1]))
-(shelf.place("draft-1") / "photo").write_bytes(b"a photo")
+(shelf.place() / "photo").write_bytes(b"a photo")
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -29,12 +29,12 @@ def test_nothing_is_made_before_the_first_draft(tmp_path: Path) -> None:
 
 def test_places_are_this_users_alone(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    place = shelf.place("draft-1")
+    place = shelf.place()
     assert place.stat().st_mode & 0o777 == 0o700
     assert place.parent.stat().st_mode & 0o777 == 0o700
     shelf.clear(place)
     assert not place.exists()
-    shelf.place("draft-2")
+    shelf.place()
     shelf.close()
     shelf.close()
     assert list(tmp_path.iterdir()) == []
@@ -45,13 +45,13 @@ def test_what_a_killed_server_left_is_swept_away_and_a_living_ones_stays(tmp_pat
         assert other.stdout is not None
         assert other.stdout.readline() == b"ready\n"
         ours = Shelf(tmp_path)
-        ours.place("draft-2")
+        place = ours.place()
         ours.sweep()
         assert len(list(tmp_path.glob(f"{SHELF}/*/draft-*"))) == 2
         other.send_signal(signal.SIGKILL)
         other.wait()
         ours.sweep()
-        assert [path.name for path in tmp_path.glob(f"{SHELF}/*/draft-*")] == ["draft-2"]
+        assert list(tmp_path.glob(f"{SHELF}/*/draft-*")) == [place]
     ours.close()
     assert list(tmp_path.iterdir()) == []
 

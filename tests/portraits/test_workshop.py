@@ -1,7 +1,9 @@
 """The workshop: drafts from their beginning to their end, with a scripted maker."""
 
 import asyncio
+import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from visavis.avatar.photo.consent import STATEMENT
 from visavis.avatar.photo.image import MAX_BYTES
 from visavis.portraits.draft import Declined, DraftState, Fault
 from visavis.portraits.maker import Built, Spoken
+from visavis.portraits.shelf import Shelf
 from visavis.portraits.workshop import IDLE, LEFT, LIFETIME
 
 
@@ -215,6 +218,26 @@ async def test_many_at_once_are_not_one_too_many(house: House) -> None:
     assert sum(isinstance(one, Declined) for one in begun) == 5
 
 
+async def test_many_who_come_at_once_when_one_has_left(house: House) -> None:
+    drafts = [await house.begin(name) for name in ("Ana", "Ben", "Cleo")]
+    house.clock.now += LEFT + 1
+    for draft in drafts[:2]:
+        house.workshop.find(draft.id, "")
+    # One of them discards that draft, which takes a while; another one comes meanwhile.
+    begun = await asyncio.gather(*(house.begin(name) for name in ("Dan", "Eve", "dan")), return_exceptions=True)
+    assert sum(not isinstance(one, Declined) for one in begun) == 1
+    with declined("unknown_draft"):
+        house.workshop.find(drafts[2].id, "")
+
+
+async def test_a_name_is_one_drafts_also_when_two_begin_at_once(house: House) -> None:
+    for name in ("Ben", "Cleo", "Dan"):
+        await house.begin(name)
+    house.clock.now += LEFT + 1
+    begun = await asyncio.gather(house.begin("Ana"), house.begin("ana"), return_exceptions=True)
+    assert [one.fault.code for one in begun if isinstance(one, Declined)] == ["name_taken"]
+
+
 async def test_drafts_expire(house: House) -> None:
     idle, watched = await house.begin("Ana"), await house.begin("Ben")
     for _ in range(int(LIFETIME / 600)):
@@ -319,6 +342,108 @@ async def test_a_photo_that_breaks_off_leaves_the_draft_free(house: House) -> No
     await house.upload(draft, b"whole")
     await until(draft, DraftState.READY)
     assert draft.photo.read_bytes() == b"whole"
+
+
+async def test_a_second_photo_that_breaks_off_leaves_the_first(house: House) -> None:
+    draft = await house.made()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(2 << 20)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await house.workshop.receive(draft, body())
+    assert draft.photo.read_bytes() == b"a photo"
+    assert not list(draft.folder.glob("*.part"))
+
+
+async def test_a_photo_that_trickles_in_has_an_end(tmp_path: Path) -> None:
+    house = House(tmp_path / "avatars", upload_within=0.1)
+    await house.workshop.open()
+    draft = await house.begin()
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            yield b"."
+            await asyncio.sleep(0.01)
+
+    with declined("too_slow"):
+        await house.workshop.receive(draft, body())
+    assert (draft.state, draft.busy) == (DraftState.EMPTY, False)
+    assert list(draft.folder.iterdir()) == []
+    await house.workshop.close()
+
+
+async def test_nothing_of_a_photo_stays_that_is_written_while_its_draft_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await house.begin()
+    clear = Shelf.clear
+
+    def slow(shelf: Shelf, place: Path) -> None:
+        clear(shelf, place)
+        # As if this file had been made between the folder's listing and its removal.
+        if not after:
+            place.mkdir()
+
+    after: list[bool] = []
+    monkeypatch.setattr(Shelf, "clear", slow)
+
+    async def body() -> AsyncIterator[bytes]:
+        await house.workshop.discard(draft)
+        after.append(True)
+        yield b"a photo"
+
+    with declined("unknown_draft"):
+        await house.workshop.receive(draft, body())
+    assert not draft.folder.exists()
+
+
+async def test_a_full_disk(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = await house.begin()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(Path, "open", full)
+    with declined("no_room"):
+        await house.upload(draft)
+    monkeypatch.undo()
+    assert (draft.state, draft.busy) == (DraftState.EMPTY, False)
+
+
+async def test_files_names_tell_nobody_a_drafts_id(house: House) -> None:
+    draft = await house.begin()
+    assert draft.id not in str(draft.folder)
+
+
+async def test_a_draft_that_is_discarded_while_it_is_saved_is_saved_whole(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = await house.made()
+    moving, discarded = threading.Event(), threading.Event()
+    found = house.catalogue.get
+
+    def late(id: str) -> object:
+        moving.set()
+        assert not discarded.wait(0.3)
+        return found(id)
+
+    monkeypatch.setattr(house.catalogue, "get", late)
+    saving = asyncio.create_task(house.workshop.save(draft))
+    await asyncio.to_thread(moving.wait)
+    await house.workshop.discard(draft)
+    discarded.set()
+    assert await saving == "ana"
+    monkeypatch.undo()
+    assert sorted(path.name for path in (house.folder / "ana").iterdir()) == ["avatar.toml", "poster.jpg"]
+    assert not draft.folder.exists()
+
+
+async def test_names_with_one_id_that_are_saved_at_once(house: House) -> None:
+    drafts = [await house.made(name) for name in ("Ána", "Ana", "Àna")]
+    ids = await asyncio.gather(*(house.workshop.save(draft) for draft in drafts))
+    assert sorted(ids) == ["ana", "ana-2", "ana-3"]
 
 
 async def test_a_draft_that_goes_while_its_photo_comes(house: House) -> None:

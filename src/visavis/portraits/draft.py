@@ -41,6 +41,16 @@ class Declined(Exception):
         self.fault = Fault(code, message)
 
 
+def gone() -> Declined:
+    """Of a draft that is not there, or somebody else's."""
+    return Declined("unknown_draft", "This draft is not there any more. Please begin anew.")
+
+
+def no_room() -> Declined:
+    """Of a disk that is full, or a folder that may not be written."""
+    return Declined("no_room", "This server cannot write into its folder of avatars.")
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What was found in the photo. ``width``, ``height``: pixels of the upright photo; ``confidence``: 0–1 a point."""

@@ -50,11 +50,9 @@ class Shelf:
             self._folder = folder
             return folder
 
-    def place(self, id: str) -> Path:
-        """A new folder for the draft ``id``. Raises ``OSError``."""
-        place = self._open() / id
-        place.mkdir(mode=0o700)
-        return place
+    def place(self) -> Path:
+        """A new folder for a draft, whose name tells nothing of it, as logs show files' names. Raises ``OSError``."""
+        return Path(tempfile.mkdtemp(prefix="draft-", dir=self._open()))
 
     def clear(self, place: Path) -> None:
         """Remove a draft's folder with all that is in it."""

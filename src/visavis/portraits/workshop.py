@@ -21,9 +21,9 @@ import structlog
 from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.photo.consent import consent_now
 from visavis.avatar.photo.folder import avatar_id
-from visavis.avatar.photo.image import MAX_BYTES
 from visavis.avatar.photo.topology import NAMED
-from visavis.portraits.draft import Declined, Draft, DraftState, Fault, Findings, Places, Wish
+from visavis.portraits.draft import Declined, Draft, DraftState, Fault, Findings, Places, Wish, gone, no_room
+from visavis.portraits.intake import take_in
 from visavis.portraits.maker import Built, Event, Filmed, Maker, MakerError, Order, Reached
 from visavis.portraits.shelf import Shelf
 from visavis.portraits.speaker import Speaker
@@ -41,8 +41,9 @@ IDLE: Final = 15 * 60.0
 """… and after which it goes when nobody asks for it."""
 LEFT: Final = 3 * 60.0
 """Seconds after which a draft that nobody asks for gives way to a new one."""
+UPLOAD: Final = 5 * 60.0
+"""Longest coming of a photo, in seconds: one that trickles in would keep its draft for ever."""
 _LOOK: Final = 15.0
-_PIECE: Final = 1 << 20
 
 _FAILED: Final = Fault(
     "failed", "The avatar could not be made because of a fault in the server, whose log says more. Try again."
@@ -54,8 +55,8 @@ class Workshop:
     """Makes avatars of photos into ``folder``, where ``catalogue`` finds them.
 
     ``most``: drafts at a time; one more takes the place of one that was left for ``LEFT`` seconds, or is declined.
-    Builds wait in line behind each other, at most one for each draft. ``clock``: seconds. ``open`` before the first
-    call, ``close`` after the last.
+    Builds wait in line behind each other, at most one for each draft. ``upload``: seconds in which a photo must have
+    come. ``clock``: seconds. ``open`` before the first call, ``close`` after the last.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Workshop:
         *,
         voices: Sequence[VoiceChoice] = (),
         most: int = MOST_DRAFTS,
+        upload: float = UPLOAD,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.voices: Final = tuple(voices)
@@ -76,6 +78,7 @@ class Workshop:
         self._maker = maker
         self._speaker = Speaker(synthesizer, estimator)
         self._most = most
+        self._upload = upload
         self._clock = clock
         self._shelf = Shelf(folder)
         self._drafts: dict[str, Draft] = {}
@@ -84,6 +87,8 @@ class Workshop:
         self._work: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._tasks = Tasks()
+        # Nothing is removed that is just being moved to its place, and no place is taken twice.
+        self._moving = asyncio.Lock()
         self._closed = False
 
     async def open(self) -> None:
@@ -110,20 +115,22 @@ class Workshop:
         self._check_voice(voice)
         if self._closed:
             raise Declined("busy", "The server is about to stop.")
-        await self._make_room()
+        leaving = self._one_to_leave()
         now = self._clock()
         id = secrets.token_urlsafe(18)
         draft = Draft(id, owner, plain, voice, given, Path(), now, now)
-        # It counts before there is a place for it, so that many at once are not one too many.
+        # It counts, and has its name, before anything is waited for, so that many at once are not one too many.
         self._drafts[id] = draft
         try:
-            draft.folder = await asyncio.to_thread(self._shelf.place, f"draft-{id}")
+            if leaving is not None:
+                await self.discard(leaving)
+            draft.folder = await asyncio.to_thread(self._shelf.place)
         except BaseException as error:
             self._drafts.pop(id, None)
             if not isinstance(error, OSError):
                 raise
             log.error("the avatars' folder cannot be written", folder=str(self._folder), error=str(error))
-            raise _no_room() from None
+            raise no_room() from None
         log.info("draft begun", draft=_short(draft), drafts=len(self._drafts))
         return draft
 
@@ -131,7 +138,7 @@ class Workshop:
         """The draft, if it is the owner's. It counts as asked for. Raises ``Declined``."""
         draft = self._drafts.get(id)
         if draft is None or draft.owner != owner:
-            raise _gone()
+            raise gone()
         draft.asked = self._clock()
         return draft
 
@@ -142,13 +149,21 @@ class Workshop:
         return self._line.index(draft) + (self._current is not None)
 
     async def receive(self, draft: Draft, body: AsyncIterable[bytes]) -> None:
-        """Take the photo in, and line the draft up. Raises ``Declined``."""
+        """Take the photo in, and line the draft up; until it is all here, nothing changes. Raises ``Declined``."""
         self._check_free(draft)
         draft.busy = True
         try:
-            await self._keep(draft, body)
+            async with asyncio.timeout(self._upload):
+                await take_in(body, draft.photo)
+        except TimeoutError:
+            raise Declined("too_slow", f"The photo did not come within {self._upload / 60:g} minutes.") from None
         finally:
             draft.busy = False
+            if draft.id not in self._drafts:
+                # What was written while the draft went.
+                await self._clear(draft)
+        if draft.id not in self._drafts:
+            raise gone()
         draft.findings, draft.built, draft.film, draft.warnings = None, False, False, ()
         draft.wish = Wish()
         self._line_up(draft)
@@ -188,7 +203,8 @@ class Workshop:
         self._check_name(draft.name, draft)
         draft.busy = True
         try:
-            id = await asyncio.to_thread(self._put, draft)
+            async with self._moving:
+                id = await asyncio.to_thread(self._put, draft)
         finally:
             draft.busy = False
         await self.discard(draft)
@@ -204,7 +220,11 @@ class Workshop:
         if self._current is draft and self._work is not None:
             self._work.cancel()
             await asyncio.wait([self._work])
-        await asyncio.to_thread(self._shelf.clear, draft.folder)
+        await self._clear(draft)
+
+    async def _clear(self, draft: Draft) -> None:
+        async with self._moving:
+            await asyncio.to_thread(self._shelf.clear, draft.folder)
 
     def _check_free(self, draft: Draft) -> None:
         if draft.busy or draft.state in _WORKING:
@@ -224,39 +244,15 @@ class Workshop:
             raise Declined("name_taken", f"There is an avatar called {plain} already. Choose another name.")
         return plain
 
-    async def _make_room(self) -> None:
+    def _one_to_leave(self) -> Draft | None:
+        """The draft that makes room for one more; None where there is room. Raises ``Declined``."""
         if len(self._drafts) < self._most:
-            return
+            return None
         now = self._clock()
         idle = [d for d in self._drafts.values() if now - d.asked > LEFT and d is not self._current and not d.busy]
         if not idle:
             raise Declined("busy", "Too many avatars are being made here now. Try again in some minutes.")
-        await self.discard(min(idle, key=lambda draft: draft.asked))
-
-    async def _keep(self, draft: Draft, body: AsyncIterable[bytes]) -> None:
-        """Write the photo piece by piece, and no more than may be taken."""
-        size, held = 0, bytearray()
-        async for chunk in body:
-            size += len(chunk)
-            if size > MAX_BYTES:
-                raise Declined("too_large", f"The photo is larger than {MAX_BYTES >> 20} MB. Save it smaller.")
-            held += chunk
-            if len(held) >= _PIECE:
-                await self._write(draft, bytes(held), begin=size == len(held))
-                held.clear()
-        if not size:
-            raise Declined("not_an_image", "There is no photo in the request.")
-        await self._write(draft, bytes(held), begin=size == len(held))
-
-    async def _write(self, draft: Draft, data: bytes, *, begin: bool) -> None:
-        try:
-            await asyncio.to_thread(_append, draft.photo, data, begin=begin)
-        except OSError as error:
-            if draft.id in self._drafts:
-                log.error("a photo could not be kept", draft=_short(draft), error=str(error))
-                raise _no_room() from None
-        if draft.id not in self._drafts:
-            raise _gone()
+        return min(idle, key=lambda draft: draft.asked)
 
     def _line_up(self, draft: Draft, *, face: bool = True) -> None:
         draft.fault = None
@@ -321,7 +317,7 @@ class Workshop:
                 draft.avatar.rename(target)
             except OSError as error:
                 log.error("an avatar could not be saved", avatar=id, error=str(error))
-                raise _no_room() from None
+                raise no_room() from None
             self._catalogue.reload()
             return id
         raise Declined("name_taken", f"There are too many avatars called {draft.name}. Choose another name.")
@@ -363,19 +359,6 @@ def _check_points(points: Places, findings: Findings) -> None:
         raise Declined("points_invalid", f"There is no point {unknown[0][:40]!r} in a face.")
     if any(not (0 <= x <= findings.width and 0 <= y <= findings.height) for x, y in points.values()):
         raise Declined("points_invalid", "A point lies outside the photo.")
-
-
-def _gone() -> Declined:
-    return Declined("unknown_draft", "This draft is not there any more. Please begin anew.")
-
-
-def _no_room() -> Declined:
-    return Declined("no_room", "This server cannot write into its folder of avatars.")
-
-
-def _append(path: Path, data: bytes, *, begin: bool) -> None:
-    with path.open("wb" if begin else "ab") as file:
-        file.write(data)
 
 
 def _short(draft: Draft) -> str:

@@ -34,6 +34,7 @@ _STATUSES: Final = {
     "no_photo": HTTPStatus.CONFLICT,
     "not_ready": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "too_slow": HTTPStatus.REQUEST_TIMEOUT,
     "busy": HTTPStatus.SERVICE_UNAVAILABLE,
     "no_room": HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -83,7 +84,7 @@ def portraits_router(
     async def photo(request: Request, draft_id: str) -> Response:  # pyright: ignore[reportUnusedFunction]
         draft = asked(request, draft_id)
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > MAX_BYTES:
+        if length.isdecimal() and int(length) > MAX_BYTES:
             raise Declined("too_large", f"The photo is larger than {MAX_BYTES >> 20} MB. Save it smaller.")
         await workshop.receive(draft, request.stream())
         return told(draft, HTTPStatus.ACCEPTED)
@@ -149,7 +150,7 @@ def _declined(fault: Fault) -> Response:
     response = problem(_STATUSES.get(fault.code, HTTPStatus.BAD_REQUEST), fault.code, fault.message)
     if fault.code == "busy":
         response.headers["retry-after"] = _RETRY
-    if fault.code == "too_large":
+    if fault.code in ("too_large", "too_slow"):
         # The rest of the body is not read.
         response.headers["connection"] = "close"
     return response

@@ -11,6 +11,7 @@ const TITLES = {
   eyes_closed: "The eyes are closed",
   not_an_image: "This is not a photo",
   too_large: "The photo is too large",
+  too_slow: "The photo came too slowly",
   points_invalid: "The points do not fit a face",
   name_taken: "The name is taken",
   name_invalid: "The name does not work",
