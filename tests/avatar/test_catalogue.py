@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis.avatar.catalogue import Catalogue
+from visavis.avatar.catalogue import EMBEDDED, Catalogue
 from visavis.avatar.files import PackageError
 from visavis.avatar.package import AvatarPackage
 
@@ -40,16 +40,29 @@ def make(avatars: Path, small_folder: Path) -> Maker:
     return make_avatar
 
 
-def test_the_embedded_avatar_is_there() -> None:
+def test_the_embedded_avatars_are_there() -> None:
     catalogue = Catalogue()
     vera = catalogue.get("vera")
     assert vera is not None
     assert catalogue.find("visavis.Vera") == (vera,)
-    assert catalogue.all() == (vera,)
+    assert {"vera", "marcus", "henrik", "asha"} <= {avatar.id for avatar in catalogue.all()}
     assert vera.updated.tzinfo is UTC
     assert vera.poster is not None
     assert vera.thumbnail is not None
     assert vera.poster.read_bytes()[:2] == vera.thumbnail.read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_ones_own_go_before_the_house_and_there_the_host_before_the_others(
+    make: Maker, avatars: Path, tmp_path: Path
+) -> None:
+    """Whenever their files were written."""
+    house = shutil.copytree(EMBEDDED, tmp_path / "house")
+    for time, id in enumerate(("vera", "marcus", "asha", "henrik"), 5_000_000_000):
+        os.utime(house / id / "avatar.toml", (time, time))
+    make("own", "Own", time=1000)
+    ids = [avatar.id for avatar in Catalogue(avatars, house).all()]
+    assert ids[:2] == ["own", "vera"]
+    assert [avatar.id for avatar in Catalogue(avatars, house, default="asha").all()][:3] == ["asha", "own", "vera"]
 
 
 @pytest.mark.parametrize("default", ["a", "Ana"])
@@ -88,7 +101,7 @@ def test_the_folders_avatar_goes_before_the_embedded_one(make: Maker, avatars: P
     vera = catalogue.get("vera")
     assert vera is not None
     assert vera.name == "Our Vera"
-    assert len(catalogue.all()) == 1
+    assert len(catalogue.all()) == len(Catalogue().all())
 
 
 async def test_a_persona_can_borrow_a_face(make: Maker, avatars: Path) -> None:
@@ -130,7 +143,7 @@ def test_a_broken_avatar_is_left_out_and_the_others_stay(
     make("good", "Good")
     make(id, "Bad", more=more, face=face)
     catalogue = Catalogue(avatars)
-    assert {a.id for a in catalogue.all()} == {"good", "vera"}
+    assert {a.id for a in catalogue.all()} - {a.id for a in Catalogue().all()} == {"good"}
 
 
 def test_changes_in_the_folder_are_seen(make: Maker, avatars: Path) -> None:

@@ -20,6 +20,9 @@ from visavis.avatar.puppet.rig import rig_of
 EMBEDDED: Final = Path(__file__).parent / "embedded"
 """The folder of the avatars that come with the project."""
 AVATAR_ID: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_HOST: Final = "vera"
+"""The embedded avatar that goes before the others."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
 """What a poster or a thumbnail may end with."""
 
@@ -85,7 +88,7 @@ class Catalogue:
         )
 
     def all(self) -> tuple[Avatar, ...]:
-        """All of them: the default one, then the last changed first."""
+        """All of them: the default one, then one's own, the last changed first, then the house's, its host first."""
         return tuple(sorted(self._found.avatars.values(), key=self._rank, reverse=True))
 
     def reload(self) -> bool:
@@ -125,8 +128,11 @@ class Catalogue:
         package = await asyncio.shield(task)
         return self._packages.setdefault(key, package)
 
-    def _rank(self, avatar: Avatar) -> tuple[bool, datetime, str]:
-        return self._default in (avatar.id, avatar.name), avatar.updated, avatar.id
+    def _rank(self, avatar: Avatar) -> tuple[bool, bool, datetime, bool, str]:
+        own = avatar.folder.parent != self._roots[0]
+        # When the house's files were written says nothing.
+        updated = avatar.updated if own else _NEVER
+        return self._default in (avatar.id, avatar.name), own, updated, avatar.id == _HOST, avatar.id
 
     def _stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Names, times and sizes of the files that say what avatars there are."""
