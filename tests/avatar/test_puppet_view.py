@@ -151,6 +151,15 @@ def test_a_picture_is_cut_evenly(person: AvatarPackage) -> None:
     assert far_from(shown[:4, :1], (10, 200, 10)).min() > 12
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40_000), (40_000, 1)])
+def test_of_a_strip_the_middle_is_seen(person: AvatarPackage, shape: tuple[int, int]) -> None:
+    pixels = np.full((*shape, 3), (10, 200, 10), np.uint8)
+    along = pixels.reshape(-1, 3)
+    along[max(0, len(along) // 2 - 20) : len(along) // 2 + 20] = (200, 40, 40)
+    shown = seen(person, View(256, 128, PictureBackground(pixels)), FaceFrame())
+    assert far_from(shown[:, :60], (200, 40, 40)).max() < 12
+
+
 @pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
 def test_what_is_no_picture_is_refused(pixels: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a background's picture"):

@@ -24,6 +24,8 @@ _RUN_OUT: Final = (2.0, 16.0, 36.0, 60.0, 90.0)
 """Standard deviations of an edge's blur from the seam outwards, in output pixels at a side of 720."""
 _OUT_OF_FOCUS: Final = 0.035
 """Standard deviation of a blurred background, as a share of the square's side."""
+_NEAR: Final = 4
+"""Pixels beyond the frame's edge that are more than bicubic interpolation takes part in."""
 
 
 class Backdrops:
@@ -103,6 +105,10 @@ def covering(picture: Pixels, width: int, height: int) -> Pixels:
         left, top = (columns - kept_columns) // 2, (rows - kept_rows) // 2
         kept = picture[top : top + kept_rows, left : left + kept_columns]
         return np.asarray(cv2.resize(kept, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    # Most of a strip is not seen, and OpenCV warps none that is longer than 32767 pixels.
+    left, top = (max(0, int(beyond / 2) - _NEAR) for beyond in (columns - width / scale, rows - height / scale))
+    picture = picture[top : rows - top, left : columns - left]
+    rows, columns = picture.shape[:2]
     to_source = np.array(
         [[1 / scale, 0, (columns - width / scale) / 2], [0, 1 / scale, (rows - height / scale) / 2]], np.float64
     )
