@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import numpy as np
@@ -161,6 +162,31 @@ def test_the_face_does_not_show_what_was_cut_off() -> None:
     theatre = run_virtual(perform(act))
     assert max(smiles) < 0.4
     assert "[" not in theatre.caption
+
+
+def test_a_feeling_of_a_line_that_was_still_being_made_goes_with_it() -> None:
+    seen: list[Watched] = []
+
+    async def act(theatre: Theatre) -> None:
+        seen.append(Watched(theatre))
+        synthesize = theatre.voice.synthesize
+
+        async def slowly(text: str, voice: Voice) -> AsyncIterator[SpeechChunk]:
+            async with aclosing(synthesize(text, voice)) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    yield chunk
+                    await asyncio.sleep(0.4)
+
+        theatre.voice.synthesize = slowly  # type: ignore[method-assign]
+        theatre.conversation.begin()
+        theatre.model.script.append(["[happy] Once upon a time there was a king [sad] who died."])
+        theatre.conversation.send_text("a story")
+        await asyncio.sleep(1.2)
+        theatre.conversation.interrupt()
+        await asyncio.sleep(2)
+
+    run_virtual(perform(act))
+    assert [feeling for feeling, _ in seen[0].feelings] == [HAPPY]
 
 
 def test_an_answer_of_a_feeling_alone_is_shown() -> None:

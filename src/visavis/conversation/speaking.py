@@ -61,6 +61,7 @@ class Speaking:
         self._cued = asyncio.Event()
         self._teller: asyncio.Task[None] | None = None
         self._end: float | None = None
+        self._cut = False
 
     @property
     def started(self) -> bool:
@@ -115,6 +116,7 @@ class Speaking:
 
     def cut(self) -> float:
         """Stop at once: what was not heard is dropped. The time at which it is silent."""
+        self._cut = True
         at = self._stage.cut()
         while self._cues and self._cues[0].at < at:
             self._on_words(self._cues.popleft().text)
@@ -129,6 +131,9 @@ class Speaking:
         return self._end if self._end is not None else self._stage.now
 
     def _cue(self, cues: list[_Cue]) -> None:
+        if self._cut:
+            # The line that was being made goes with the rest.
+            return
         for cue in cues:
             for feeling in cue.feelings:
                 self._stage.feel(feeling, cue.at)
