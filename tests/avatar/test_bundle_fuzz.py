@@ -21,9 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from visavis.avatar.bundle import RefusedBundle, import_bundle
+from visavis.avatar.face import FaceFrame
 from visavis.avatar.files import PackageError
 from visavis.avatar.manifest import Consent, DefaultPersona, Manifest, Overrides
 from visavis.avatar.package import AvatarPackage, load_package, save_package
+from visavis.avatar.puppet.renderer import PuppetRenderer
+from visavis.avatar.view import View
+from visavis.blendshape import ARKIT
 from visavis.viseme import Viseme
 
 FEW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
@@ -69,6 +73,15 @@ def damaged(data: bytes, damage: list[tuple[float, int]], cut: float = 1.0) -> b
     return bytes(out[: max(1, int(len(out) * cut))])
 
 
+def painted(package: AvatarPackage) -> None:
+    """What comes in can be painted, whatever it looks like."""
+    renderer = PuppetRenderer(package, View(96, 64))
+    frame = np.empty((renderer.height * 3 // 2, renderer.width), np.uint8)
+    talking = np.full(len(ARKIT), 0.4, np.float32)
+    for face in (FaceFrame(), FaceFrame(talking, yaw=0.1, pitch=0.1, roll=0.1, gaze_x=0.3, gaze_y=-0.3, blink=0.4)):
+        renderer.paint(face, frame)
+
+
 def tried(write: Callable[[Path], Path]) -> None:
     """Import what ``write`` wrote. It comes in whole, or is refused and leaves nothing."""
     root = Path(tempfile.mkdtemp(prefix="fuzz-"))
@@ -88,7 +101,7 @@ def tried(write: Callable[[Path], Path]) -> None:
             assert left == []
         else:
             assert left == [bundle.id]
-            load_package(ours / bundle.id / "face")
+            painted(load_package(ours / bundle.id / "face"))
         assert sorted(path.name for path in root.iterdir()) == sorted({"ours", source.name})
     finally:
         shutil.rmtree(root)

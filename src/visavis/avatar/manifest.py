@@ -61,6 +61,7 @@ OverrideWeights = Mapping[ShapeName, OverrideWeight]
 Text = Annotated[str, Field(max_length=4000)]
 Coordinate = Annotated[float, Field(ge=-MAX_SIZE, le=2 * MAX_SIZE, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -98,6 +99,19 @@ class Window(_Part):
     step: Annotated[float, Field(gt=0, le=64)]
     columns: Annotated[int, Field(ge=4, le=160)]
     rows: Annotated[int, Field(ge=4, le=160)]
+
+    @property
+    def width(self) -> float:
+        return self.step * self.columns
+
+    @property
+    def height(self) -> float:
+        return self.step * self.rows
+
+    def holds(self, box: Box) -> bool:
+        """Whether all of ``box`` lies in it."""
+        across = self.left <= box.left and box.right <= self.left + self.width
+        return across and self.top <= box.top and box.bottom <= self.top + self.height
 
 
 class Interior(_Part):
@@ -143,9 +157,9 @@ class Eyes(_Part):
     box: Box
     split: Annotated[int, Field(ge=0, le=MAX_SIZE)]
     """Canonical x between the two eyes."""
-    blink: Annotated[tuple[float, ...], Field(min_length=2, max_length=16)]
-    gaze_x: Annotated[tuple[float, ...], Field(min_length=1, max_length=32)]
-    gaze_y: Annotated[tuple[float, ...], Field(min_length=1, max_length=16)]
+    blink: Annotated[tuple[Finite, ...], Field(min_length=2, max_length=16)]
+    gaze_x: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=32)]
+    gaze_y: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
     def _ascending(self) -> "Eyes":
@@ -179,7 +193,7 @@ class Head(_Part):
 
     pivot: Point
     pivot_depth: Annotated[float, Field(ge=-100, le=100)]
-    unit: Annotated[float, Field(gt=0, le=4 * MAX_SIZE)]
+    unit: Annotated[float, Field(ge=1, le=4 * MAX_SIZE)]
     """Canonical pixels per unit of depth (a decimetre)."""
     camera: Annotated[float, Field(gt=1, le=1000)] = 11.0
     """Distance of the camera, in units of depth."""
@@ -269,6 +283,11 @@ class Manifest(_Part):
         for name, box in boxes:
             if box.right > self.size or box.bottom > self.size:
                 raise ValueError(f"{name}: reaches outside the picture of {self.size} pixels")
+        if not self.mouth.window.holds(self.mouth.box):
+            raise ValueError("mouth.window: does not hold all of mouth.box")
+        if max(self.mouth.window.width, self.mouth.window.height) > 2 * self.size:
+            # All of it is made as fine as the picture that is painted.
+            raise ValueError("mouth.window: is more than twice as large as the picture")
         for colour in (self.background,) + ((self.mouth.interior.cavity,) if self.mouth.interior else ()):
             if not all(0 <= value <= 255 for value in colour):
                 raise ValueError(f"{colour} is not a colour of three values 0–255")
