@@ -40,7 +40,7 @@ class Look:
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
-TEETH: Final = Look(1.2, 0.75, (0.95, 0.965, 1.03))
+TEETH: Final = Look(1.0, 0.78, (0.95, 0.965, 1.03))
 BACK: Final = Look(0.9, 0.85)
 LOWER: Final = Look(0.9, 0.82, (0.95, 0.965, 1.02))
 

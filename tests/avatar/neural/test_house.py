@@ -35,8 +35,11 @@ def test_the_puppets_own_pictures_are_the_source(vera: AvatarPackage) -> None:
     assert loop.pictures.shape == (10, 360, 320)
     assert (loop.pictures[0] != loop.pictures[9]).any(), "the person does not move"
     place = loop.places[0]
-    scale = 240 / 768
-    assert (place.x, place.eyes, place.lips) == pytest.approx((40 + 384 * scale, 331 * scale, 497 * scale), abs=1.5)
+    scale = 240 / vera.manifest.size
+    assert vera.manifest.eyes is not None
+    eyes = (vera.manifest.eyes.box.top + vera.manifest.eyes.box.bottom) / 2
+    x, lips = np.mean(vera.manifest.mouth.slit, axis=0)
+    assert (place.x, place.eyes, place.lips) == pytest.approx((40 + x * scale, eyes * scale, lips * scale), abs=1.5)
 
 
 def test_a_package_without_eyes_cannot_be_placed() -> None:
