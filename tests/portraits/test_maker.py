@@ -1,4 +1,4 @@
-"""The process that makes avatars of photos: the embedded avatar's own picture in, an avatar and its film out."""
+"""The process that makes avatars of photos: a portrait in, an avatar and its film out."""
 
 import asyncio
 import os
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.avatar.photo.conftest import ASTRONAUT, POINTS, encoded, fetched
-from visavis.avatar.catalogue import EMBEDDED, Catalogue
+from tests.avatar.photo.conftest import PORTRAIT as PORTRAIT_FILE
+from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import load_package
 from visavis.avatar.photo.consent import consent_now
 from visavis.avatar.photo.importer import Stage
@@ -23,7 +24,7 @@ from visavis.speech.models import ModelError, ModelStore
 from visavis.speech.ports import SPEECH_RATE
 from visavis.viseme import TimedViseme, Viseme
 
-PORTRAIT = load_package(EMBEDDED / "vera" / "face").picture
+PORTRAIT = np.asarray(cv2.imread(str(PORTRAIT_FILE)), np.uint8)
 SECONDS = 1.2
 TONE = (8000 * np.sin(2 * np.pi * 330 * np.arange(int(SECONDS * SPEECH_RATE)) / SPEECH_RATE)).astype(np.int16)
 SPOKEN = Spoken(TONE, (TimedViseme(Viseme.AA, 0.1, 0.6), TimedViseme(Viseme.PP, 0.6, 1.2)))
