@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -58,6 +59,25 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright() -> None:
     upright = decode(turned)
     assert upright.shape == (120, 90, 3)
     assert np.abs(upright.astype(int) - cv2.rotate(decode(JPEG), cv2.ROTATE_90_CLOCKWISE)).max() < 4
+
+
+def test_before_what_is_transparent_there_is_grey_and_that_takes_little_memory() -> None:
+    layer = np.zeros((1500, 2000, 4), np.uint8)
+    layer[:, 1000:] = (20, 60, 220, 255)
+    layer[:, :1000, 1] = 255
+    layer[700:, :, 3] //= 2
+    data = encoded(layer, ".png")
+    tracemalloc.start()
+    try:
+        picture = decode(data)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.abs(picture[:, :1000].astype(int) - 200).max() == 0
+    assert np.abs(picture[:700, 1000:].astype(int) - (20, 60, 220)).max() <= 1
+    assert np.abs(picture[700:, 1000:].astype(int) - (110, 130, 210)).max() <= 1
+    # The picture, once with its alpha and once without, and little else.
+    assert most < 10 * layer.shape[0] * layer.shape[1]
 
 
 def test_large_photos_are_made_smaller() -> None:

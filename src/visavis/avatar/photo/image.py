@@ -16,6 +16,8 @@ MAX_PIXELS: Final = 50_000_000
 MIN_SIDE: Final = 64
 _BEHIND: Final = 200
 """Grey behind a picture with transparent parts."""
+_STRIP: Final = 64
+"""Rows that are mixed with it at a time."""
 _WORKING_SIDE: Final = 2400
 """Photographs are made smaller to this longest side: an avatar's picture has less."""
 
@@ -48,10 +50,16 @@ def decode(data: bytes) -> Pixels:
         raise NotAnImage("the picture is damaged: its size is not what it says")
     upright = np.asarray(picture, np.uint8)
     if alpha is not None and alpha.shape == upright.shape[:2]:
-        # What is not to be seen may hold anything.
-        share = (alpha.astype(np.float32) / 255)[..., None]
-        upright = np.asarray(upright * share + _BEHIND * (1 - share) + 0.5, np.uint8)
+        _lay_behind(upright, alpha)
     return _smaller(upright)
+
+
+def _lay_behind(picture: Pixels, alpha: Pixels) -> None:
+    """Mix grey into ``picture``: what is not to be seen may hold anything. In strips, which take little memory."""
+    for top in range(0, len(picture), _STRIP):
+        strip = picture[top : top + _STRIP]
+        share = (alpha[top : top + _STRIP].astype(np.float32) / 255)[..., None]
+        strip[:] = strip * share + _BEHIND * (1 - share) + 0.5
 
 
 def _alpha(data: bytes) -> Pixels | None:
@@ -65,7 +73,8 @@ def _alpha(data: bytes) -> Pixels | None:
     if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
         return None
     alpha = whole[..., 3]
-    return np.asarray(alpha // 257 if alpha.dtype == np.uint16 else alpha, np.uint8)
+    # A copy: the whole picture need not be kept for it.
+    return np.array(alpha // 257 if alpha.dtype == np.uint16 else alpha, np.uint8)
 
 
 def _smaller(picture: Pixels) -> Pixels:
