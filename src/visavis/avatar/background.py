@@ -14,6 +14,9 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_PIXELS: Final = 4_000_000
 """Largest picture that is unpacked."""
 
+MAX_SIDE: Final = 16_384
+"""Longest side that is unpacked: OpenCV takes none of 32 768 and more out of a picture."""
+
 _KEPT_PIXELS: Final = 1280 * 720
 """What is kept of it: enough for the largest usual frame, and less than 3 MB for a session."""
 
@@ -31,6 +34,8 @@ def picture_background(data: bytes) -> PictureBackground:
         raise ValueError("this is no JPEG, PNG or WebP picture")
     if min(size) <= 0 or size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f"the picture has more than {MAX_PIXELS} pixels")
+    if max(size) > MAX_SIDE:
+        raise ValueError(f"the picture has a side of more than {MAX_SIDE} pixels")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -24,6 +25,13 @@ _TAIL: Final = 65_536 + 22 + 20
 _LINK: Final = 0o120000
 # JPEG markers that begin a frame (ITU-T T.81, table B.1): SOF0–SOF15 without DHT, JPG and DAC.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_END, _SCAN = 0xD9, 0xDA
+# What stands alone (TEM, RST) is passed over, as decoders do, and stuffing (FF 00) is none.
+_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd8]")
+_MAX_SCANS: Final = 64
+"""Encoders make about ten."""
+_MAX_SEGMENTS: Final = 4096
 
 UNREADABLE: Final = (
     OSError,
@@ -252,7 +260,10 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a JPEG's frame header (ITU-T T.81, B.2.2); None when it is no JPEG."""
+    """Width and height in a JPEG's frame header (ITU-T T.81, B.2.2); None when it is no JPEG, or one made for harm.
+
+    That is one of more scans than any encoder makes: a few bytes of each cost a pass over all pixels, minutes together.
+    """
     if data[:3] != b"\xff\xd8\xff":
         return None
     at = 2
@@ -265,9 +276,33 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
             continue
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return (width, height) if width and height else None
+            return (width, height) if width and height and not _has_too_many_scans(data) else None
         if marker == 0x01 or 0xD0 <= marker <= 0xD9:
             at += 2
             continue
         at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
     return None
+
+
+def _has_too_many_scans(jpeg: bytes) -> bool:
+    """Counted as decoders find them (ITU-T T.81, B.2), as far as they would read."""
+    at, scans, components, progressive = 2, 0, b"", False
+    for _ in range(_MAX_SEGMENTS):
+        found = _MARKER.search(jpeg, at)
+        if found is None:
+            return False
+        start = found.end()
+        marker = jpeg[start - 1]
+        if marker == _END:
+            return False
+        if marker in _FRAMES:
+            components, progressive = jpeg[start + 7 : start + 8], marker in _PROGRESSIVE
+        elif marker == _SCAN:
+            scans += 1
+            if scans > _MAX_SCANS:
+                return True
+            if not progressive and jpeg[start + 2 : start + 3] == components:
+                # One scan of everything: decoders stop after it.
+                return False
+        at = start + max(2, int.from_bytes(jpeg[start : start + 2]))
+    return True

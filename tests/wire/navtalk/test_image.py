@@ -103,3 +103,12 @@ def test_a_picture_that_would_fill_the_memory_is_not_unpacked() -> None:
             prepare_image(url(bytes(data)))
         assert bad.value.kind is BadKind.BAD_IMAGE
         assert "size" in str(bad.value)
+
+
+def test_a_picture_that_would_take_minutes_is_not_unpacked() -> None:
+    whole = packed(64, 48, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    last = whole.rindex(b"\xff\xda")
+    assert prepare_image(url(whole)).data == whole
+    with pytest.raises(BadMessage) as bad:
+        prepare_image(url(whole[:-2] + whole[last:-2] * 100 + whole[-2:]))
+    assert bad.value.kind is BadKind.BAD_IMAGE

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.wire.house import LICENSE, heard_until_closed, open_house, opened, say, until
-from visavis.avatar.background import MAX_BYTES
+from visavis.avatar.background import MAX_BYTES, MAX_SIDE
 from visavis.avatar.emotion import Emotion, Feeling
+from visavis.avatar.puppet.backdrop import covering
 from visavis.avatar.view import BlurredBackground, ColourBackground, OwnBackground, PictureBackground
 from visavis.session.commands import NamedBackground, SetBackground, SetEmotion
 from visavis.session.events import Picture, SessionState, StateChanged
@@ -156,6 +157,14 @@ def test_a_large_picture_is_scaled_down_in_its_own_shape() -> None:
     assert width / height == pytest.approx(2600 / 1500, rel=0.002)
 
 
+@pytest.mark.parametrize("size", [(1, MAX_SIDE), (MAX_SIDE, 1)])
+def test_the_longest_pictures_can_be_painted(size: tuple[int, int]) -> None:
+    command, _ = finish(BackgroundDraft(url(picture(*size))))
+    assert isinstance(command, SetBackground)
+    assert isinstance(command.background, PictureBackground)
+    assert np.abs(covering(command.background.pixels, 256, 128).mean((0, 1)) - (20, 90, 160)).max() < 2
+
+
 def forged(width: int, height: int) -> bytes:
     """A small file that says it is a large picture."""
     data = bytearray(picture())
@@ -169,6 +178,8 @@ def forged(width: int, height: int) -> bytes:
         (url(b"GIF89a" + bytes(40)), BadKind.BAD_IMAGE),
         (url(picture(2001, 2000)), BadKind.BAD_IMAGE),
         (url(forged(100_000, 100_000)), BadKind.BAD_IMAGE),
+        (url(picture(1, 40_000)), BadKind.BAD_IMAGE),
+        (url(picture(40_000, 1)), BadKind.BAD_IMAGE),
         (url(forged(0, 7)), BadKind.BAD_IMAGE),
         (url(picture()[:60]), BadKind.BAD_IMAGE),
         (url(picture() + bytes(MAX_BYTES)), BadKind.BAD_IMAGE),
@@ -177,7 +188,20 @@ def forged(width: int, height: int) -> bytes:
         ("data:image/png;base64,!!!!", BadKind.BAD_BASE64),
         ("data:image/png;base64,", BadKind.BAD_IMAGE),
     ],
-    ids=["gif", "pixels", "forged", "empty", "cut", "bytes", "far too many", "no base64", "bad base64", "nothing"],
+    ids=[
+        "gif",
+        "pixels",
+        "forged",
+        "long",
+        "wide",
+        "empty",
+        "cut",
+        "bytes",
+        "far too many",
+        "no base64",
+        "bad base64",
+        "nothing",
+    ],
 )
 def test_what_is_no_background_is_counted_by_its_flaw(source: str, kind: BadKind) -> None:
     assert finish(BackgroundDraft(source)) == (None, (kind,))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from visavis.avatar.background import MAX_BYTES, picture_background
+from visavis.avatar.files import jpeg_size, picture_size
 from visavis.avatar.view import PictureBackground
 from visavis.language.ports import Image
 from visavis.wire.navtalk.bad_message import BadKind, BadMessage
@@ -27,7 +28,7 @@ def prepare_image(source: str, max_side: int = MAX_SIDE) -> Image:
     """
     data = decode_base64(_payload(source))
     media_type = _media_type(data)
-    width, height = _size(data, media_type)
+    width, height = jpeg_size(data) or picture_size(data) or (0, 0)
     if width <= 0 or height <= 0 or width * height > MAX_PIXELS:
         raise BadMessage(BadKind.BAD_IMAGE, "size")
     # Also a picture that is small enough is unpacked: what cannot be read must not reach a provider.
@@ -88,42 +89,6 @@ def _media_type(data: bytes) -> str:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
     raise BadMessage(BadKind.BAD_IMAGE, "no JPEG, PNG or WebP")
-
-
-def _size(data: bytes, media_type: str) -> tuple[int, int]:
-    """(width, height) from the header, before anything is unpacked; (0, 0) when it is not there."""
-    if media_type == "image/png":
-        return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    if media_type == "image/webp":
-        return _webp_size(data)
-    return _jpeg_size(data)
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """From the frame header (ITU-T T.81, B.2.2): the first SOF marker, which is none of DHT, JPG and DAC."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    return 0, 0
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """From the first chunk (RFC 9649): VP8X, VP8L or VP8."""
-    chunk = data[12:16]
-    if chunk == b"VP8X" and len(data) >= 30:
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if chunk == b"VP8L" and len(data) >= 25:
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if chunk == b"VP8 " and len(data) >= 30:
-        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-    return 0, 0
 
 
 def _unpack(data: bytes, flags: int) -> np.ndarray:
