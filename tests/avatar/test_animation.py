@@ -10,6 +10,7 @@ from visavis.avatar.animation.idle import Blinks, breath
 from visavis.avatar.animation.speech import CLOSING, LEAD, LIMIT, SpeechMotion
 from visavis.avatar.animation.states import MANNERS
 from visavis.avatar.animation.visemes import SHAPES
+from visavis.avatar.emotion import Feeling
 from visavis.avatar.face import FaceFrame, FaceState, Tongue
 from visavis.blendshape import ARKIT_INDEX
 from visavis.viseme import TimedViseme, Viseme
@@ -259,6 +260,17 @@ def test_a_state_asked_for_while_interrupted_stays() -> None:
     animator.state(FaceState.THINKING, 1.3)
     last = play(animator, 5.0)[-1]
     assert weight(last, "browOuterUpLeft") > 0.4
+
+
+def test_no_flood_of_feelings_takes_a_state_away() -> None:
+    animator = Animator(1)
+    animator.frame(0.0)
+    animator.state(FaceState.INTERRUPTED, 1.0)
+    for index in range(500):
+        animator.feel(Feeling(), 1.1 + index / 1000)
+    brows = [float(animator.frame(index / 25).arkit[ARKIT_INDEX["browInnerUp"]]) for index in range(40)]
+    assert brows[24] < 0.3
+    assert max(brows[25:]) > 0.6
 
 
 def test_states_ahead_of_time_wait_and_are_cut() -> None:

@@ -12,8 +12,8 @@ from visavis.language.spoken import SpokenText
 class Line:
     """What is spoken in one go. Joined, an answer's lines are its text: all but the first may begin with a space.
 
-    ``feelings``: those that begin in it, with the offset of the first character that is said with them, in order. A
-    line without text has those that come after an answer's last word.
+    ``feelings``: those that begin in it, with the offset of the first character that is said with them, in order; of
+    several in one place, the last. A line without text has those that come after an answer's last word.
     """
 
     text: str
@@ -49,6 +49,8 @@ class Lines:
         lines: list[Line] = []
         for part in parts:
             if isinstance(part, Feeling):
+                if self._feelings and self._feelings[-1][0] == self._pushed:
+                    self._feelings.pop()
                 self._feelings.append((self._pushed, part))
             else:
                 self._pushed += len(part)

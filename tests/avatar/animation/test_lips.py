@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from visavis.avatar.animation.animator import Animator
+from visavis.avatar.animation.tables import HOUSE
 from visavis.avatar.animation.visemes import SHAPES
 from visavis.avatar.catalogue import EMBEDDED
 from visavis.avatar.emotion import Emotion, Feeling
 from visavis.avatar.face import FaceFrame, FaceState
+from visavis.avatar.manifest import Overrides
 from visavis.avatar.package import AvatarPackage, load_package
 from visavis.blendshape import ARKIT_INDEX
 from visavis.speech.ports import SPEECH_RATE, Pcm16
@@ -107,6 +109,20 @@ def test_lips_are_seen_closed_on_bilabials_whatever_the_face_feels(lips: Lips, e
                 closed += bool((gap[shown] <= 0.5).any())
     assert closures >= 20
     assert closed >= 0.95 * closures
+
+
+def test_lips_close_whatever_a_package_says_of_how_its_face_speaks() -> None:
+    open_mouth = {"jawOpen": 0.5, "mouthFunnel": 0.3, "mouthLowerDownLeft": 0.4, "mouthLowerDownRight": 0.4}
+    animator = Animator(3, HOUSE.with_overrides(Overrides(states={FaceState.SPEAKING: open_mouth})))
+    animator.state(FaceState.SPEAKING, 0.0)
+    animator.frame(0.0)
+    sounds = ((Viseme.AA, 1.0, 1.3), (Viseme.PP, 1.3, 1.4), (Viseme.AA, 1.4, 1.7))
+    animator.speak([TimedViseme(*sound) for sound in sounds])
+    frames = [animator.frame(index / 50) for index in range(85)]
+    columns = [ARKIT_INDEX[name] for name in open_mouth]
+    parted = np.array([frame.arkit[columns].max() for frame in frames])
+    assert parted[50:65].max() > 0.3
+    assert parted[65:70].min() < 0.05
 
 
 @pytest.mark.parametrize("lips", AVATARS[:1], indirect=True)

@@ -51,7 +51,7 @@ _WIDEST_YAW, _WIDEST_PITCH, _WIDEST_ROLL = 0.15, 0.11, 0.15
 _SPEED: Final = 9.0
 """Most that a weight changes in a second: jaws and lips are heavy."""
 _PENDING: Final = 64
-"""Events ahead of time that are held; the oldest are dropped."""
+"""Events ahead of time that are held; of more, the oldest is dropped that is no change of state."""
 
 _Event = FaceState | Feeling | bool
 """A change of state, of feeling, or whether the visitor speaks."""
@@ -158,6 +158,7 @@ class Animator:
         # Speech needs the mouth: a smile gives way to it, most where the jaw is open; nothing parts closing lips.
         jaw = min(1.0, 2 * float(mouth.weights[_JAW]))
         state[_MOUTH] *= 1 - mouth.activity * (0.35 + 0.65 * jaw)
+        state[_PARTING] *= 1 - mouth.closure
         mood = bearing.weights
         mood[_MOUTH] *= 1 - mouth.activity * (0.3 + 0.4 * jaw)
         mood[_GAPING] *= 1 - self._mix.values[_STATES.index(FaceState.SPEAKING)]
@@ -204,7 +205,9 @@ class Animator:
     def _add(self, event: _Event, at: float) -> None:
         self._event_count += 1
         insort(self._events, (at, self._event_count, event))
-        del self._events[:-_PENDING]
+        if len(self._events) > _PENDING:
+            passing = (index for index, (_, _, held) in enumerate(self._events) if not isinstance(held, FaceState))
+            del self._events[next(passing, 0)]
 
     def _advance(self, at: float) -> None:
         """Go from the last frame to ``at``: events in order of time, and the springs and moves between them."""
