@@ -29,8 +29,15 @@ Weights = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArkitFrame:
-    """A face's weights at one instant: ``at`` in seconds on the timeline that the carrier names."""
+    """A face's weights at one instant: ``at`` in seconds on the timeline that the carrier names.
+
+    Raises ``ValueError`` for weights that are not 52.
+    """
 
     at: float
     weights: Weights
     """Must not be written to after creation."""
+
+    def __post_init__(self) -> None:
+        if self.weights.shape != (len(ARKIT),):
+            raise ValueError(f"a face has {len(ARKIT)} weights, not {self.weights.shape}")

@@ -83,11 +83,18 @@ def test_eyes_are_theirs_only_where_the_frames_move_them() -> None:
     assert np.std([f.yaw for f in with_eyes]) > 1e-3
 
 
+def test_a_frame_has_a_weight_for_every_shape() -> None:
+    with pytest.raises(ValueError, match="52 weights"):
+        ArkitFrame(1.0, np.zeros(51, np.float32))
+
+
 def test_bad_frames_are_left_out_and_the_future_is_bounded() -> None:
     follower = Follower()
     bad = shape(jawOpen=0.5)
     bad[3] = np.nan
     follower.add([ArkitFrame(1.0, bad), ArkitFrame(2.0, shape()), ArkitFrame(1.5, shape(jawOpen=1.0))])
+    assert len(follower) == 1
+    follower.add([ArkitFrame(np.inf, shape()), ArkitFrame(np.nan, shape())])
     assert len(follower) == 1
     follower.add([ArkitFrame(3.0 + i / 60, shape()) for i in range(2 * LIMIT)])
     assert len(follower) == LIMIT

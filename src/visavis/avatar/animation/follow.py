@@ -47,10 +47,10 @@ class Follower:
 
     def add(self, frames: Sequence[ArkitFrame]) -> None:
         """Append frames in order of time (media seconds). Beyond ``LIMIT`` they are dropped; so is one that is not
-        later than the last, or whose weights are no finite numbers."""
+        later than the last, or whose time or weights are no finite numbers."""
         for frame in frames[: max(0, LIMIT - len(self._frames))]:
             last = self._frames[-1].at if self._frames else -np.inf
-            if frame.at > last and np.isfinite(frame.weights).all():
+            if last < frame.at < np.inf and np.isfinite(frame.weights).all():
                 self._frames.append(frame)
 
     def cut(self, at: float) -> None:
