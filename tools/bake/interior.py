@@ -42,7 +42,8 @@ class Look:
 
 TEETH: Final = Look(1.0, 0.78, (0.95, 0.965, 1.03))
 BACK: Final = Look(0.9, 0.85)
-LOWER: Final = Look(0.9, 0.82, (0.95, 0.965, 1.02))
+LOWER: Final = Look(0.66, 0.88, (0.95, 0.965, 1.02))
+TONGUE_OUT: Final = Look(0.9, 0.82, (0.95, 0.965, 1.02))
 
 
 def interior_box(line: Floats, drop: float, size: int) -> Box:

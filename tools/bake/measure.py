@@ -23,6 +23,8 @@ SHAPES: Final = (
     "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
 )  # fmt: skip
 """The ARKit blendshapes that move the skin; blinks and gazes are in the eye pictures."""
+LETS_GO: Final = {"mouthPucker": 0.95, "mouthFunnel": 0.75, "mouthFrownLeft": 0.8, "mouthFrownRight": 0.8}
+"""How much of the resting smile a shape undoes: lips cannot be rounded and smile."""
 _LOWEST: Final = 3.6
 """Where the body is cut off, dm: below every picture."""
 _HAIR_POINTS: Final = 400_000
@@ -36,6 +38,21 @@ class Hair:
     depth: Floats
 
 
+def with_smile_let_go(weights: dict[str, float], rest: dict[str, float]) -> dict[str, float]:
+    """``weights`` with what they undo of the smile in the resting face's weights ``rest``."""
+    out = dict(weights)
+    for side in ("Left", "Right"):
+        share = sum(
+            LETS_GO.get(name, 0.0) * weight
+            for name, weight in weights.items()
+            if name.endswith(side) or not name.endswith(("Left", "Right"))
+        )
+        smile = rest.get(f"mouthSmile{side}", 0.0)
+        if share and smile:
+            out[f"mouthSmile{side}"] = out.get(f"mouthSmile{side}", 0.0) - min(1.0, share) * smile
+    return out
+
+
 class Measured:
     """One character at rest, and what its shapes do."""
 
@@ -46,7 +63,7 @@ class Measured:
         faces = [face for face in character.mesh.faces_of("body") if min(rest[i][1] for i in face) > _LOWEST]
         self._skin = Subdivided(rest, faces)
         self._points = self._project(self._skin.at(rest))
-        moves = [self._project(self._skin.at(character.deformed({name: 1.0}))) - self._points for name in SHAPES]
+        moves = [self._project(self._skin.at(self._deformed({name: 1.0}))) - self._points for name in SHAPES]
         inner = np.repeat(character.masks["inner"][:, None], 3, 1)
         self.skin = Projection(
             self._camera.size,
@@ -57,6 +74,9 @@ class Measured:
             np.stack(moves),
             self._skin.at(inner)[:, 0].astype(np.float32),
         )
+
+    def _deformed(self, weights: dict[str, float]) -> NDArray[np.float64]:
+        return self._character.deformed(with_smile_let_go(weights, self._character.identity.rest))
 
     def hair(self) -> Hair:
         """The hair of the head, thinned out."""

@@ -24,7 +24,7 @@ from bake.fields import (
     window_around,
 )
 from bake.lips import lip_line
-from bake.measure import Measured
+from bake.measure import Measured, with_smile_let_go
 from bake.pack import Baked, Mouth, Turn, as_stored, write_package
 from bake.passes import CAVITY, Box, Passes, Quality, eight_bits, scaled
 from bake.people import PEOPLE
@@ -72,7 +72,7 @@ def bake(person: str, out: Path, work: Path, quality: Quality, again: Collection
     drop = measured.teeth_sink(1.0)
     layers, inside = _interior(passes, quality, line, drop)
     box, eyes = _eyes(passes, measured, quality, shown)
-    gain_box, maps = _gains(passes, measured, skins, quality, box)
+    gain_box, maps = _gains(passes, measured, skins, quality, identity.rest)
 
     mouth = mouth_box(skins, measured.skin.names, size)
     window, rows, columns = window_around(mouth, size)
@@ -125,8 +125,12 @@ def _interior(passes: Passes, quality: Quality, line: Floats, drop: float) -> tu
 
     back = part("back", (CAVITY,), interior.BACK)
     upper = part("upper", ("upper_teeth",), interior.TEETH)
-    positions: tuple[Position, ...] = ("rest", "up", "out")
-    lower = [part(f"lower_{tongue}", ("lower_teeth", "tongue"), interior.LOWER, tongue) for tongue in positions]
+    looks: dict[Position, interior.Look] = {
+        "rest": interior.LOWER,
+        "up": interior.LOWER,
+        "out": interior.TONGUE_OUT,
+    }
+    lower = [part(f"lower_{tongue}", ("lower_teeth", "tongue"), look, tongue) for tongue, look in looks.items()]
     return np.stack([interior.softened(back, 1.2), upper, *lower]), box
 
 
@@ -170,7 +174,7 @@ def _closing(measured: Measured, grid: Grid) -> float:
 
 
 def _gains(
-    passes: Passes, measured: Measured, skins: Skins, quality: Quality, eyes: Box
+    passes: Passes, measured: Measured, skins: Skins, quality: Quality, rest_weights: dict[str, float]
 ) -> tuple[Box, list[gains.GainMap]]:
     """The box of the gain maps and the maps."""
     size = quality.size
@@ -186,6 +190,7 @@ def _gains(
     rows, columns = (int(side * GAIN_STEP / size) for side in (box[3] - box[1], box[2] - box[0]))
 
     def light(name: str, weights: dict[str, float]) -> Floats:
+        weights = with_smile_let_go(weights, rest_weights)
         render = passes.render(name, quality.gains, weights=weights, parts=SKIN_ONLY, border=box, percentage=percentage)
         return gains.luminance(eight_bits(render))
 
