@@ -43,6 +43,7 @@ def client(
     failures: int = 0,
     base: str = "http://127.0.0.1:8000",
     public_url: str | None = None,
+    address: str = "127.0.0.1",
     **headers: str,
 ) -> httpx.AsyncClient:
     app = FastAPI()
@@ -51,7 +52,8 @@ def client(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if key is not None:
         sent["authorization"] = f"Bearer {key}"
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base, headers=sent)
+    transport = httpx.ASGITransport(app, client=(address, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url=base, headers=sent)
 
 
 async def begin(http: httpx.AsyncClient, **changes: Any) -> str:
@@ -294,6 +296,15 @@ async def test_a_server_for_this_machine_alone_asks_for_none(house: House) -> No
 )
 async def test_but_only_by_a_name_of_its_own(house: House, base: str, allowed: bool) -> None:
     async with client(house, None, free=True, base=base) as http:
+        answer = await http.get("/v1/portraits")
+        assert (answer.status_code == 200) is allowed
+        if not allowed:
+            assert told(answer) == (401, "invalid_license")
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("127.0.0.2", True), ("::1", True), ("192.0.2.7", False)])
+async def test_who_comes_by_a_proxy_on_this_machine_needs_one(house: House, address: str, allowed: bool) -> None:
+    async with client(house, None, free=True, address=address) as http:
         answer = await http.get("/v1/portraits")
         assert (answer.status_code == 200) is allowed
         if not allowed:

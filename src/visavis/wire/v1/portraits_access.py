@@ -14,7 +14,8 @@ from visavis.wire.v1.answers import license_key
 
 class PortraitAccess:
     """``free``: nobody configured a license, as only this machine reaches the server: then none is asked for, as
-    long as it is called by a name of this machine's own (so that no foreign name can be made to point at it).
+    long as it is called by a name of this machine's own (so that no foreign name can be made to point at it), and from
+    this machine: who comes by a proxy on it does not, if the proxy is trusted to tell (``server.trusted_proxies``).
     ``public_url``: the server's address as visitors know it, where it is another than the requests'.
     """
 
@@ -40,7 +41,10 @@ class PortraitAccess:
 
     def needs_no_license(self, request: Request) -> bool:
         """Whether the request may do without one, and does."""
-        return self._free and not license_key(request) and _is_own(request.headers.get("host", ""))
+        if not self._free or license_key(request):
+            return False
+        caller = request.client.host if request.client else ""
+        return _is_own(caller) and _is_own(_host_name(request.headers.get("host", "")))
 
 
 def _host(address: str) -> str:
@@ -54,10 +58,17 @@ def _host(address: str) -> str:
         return ""
 
 
-def _is_own(host: str) -> bool:
-    """Whether a Host header names this machine to itself."""
+def _host_name(host: str) -> str:
+    """A Host header without its port; empty if it is none."""
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_own(name: str) -> bool:
+    """Whether a name or address is this machine's to itself."""
+    try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
