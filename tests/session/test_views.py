@@ -254,6 +254,20 @@ async def test_a_session_that_goes_on_keeps_its_view_unless_another_is_asked_for
     await fourth.leave()
 
 
+async def test_who_comes_back_is_not_refused_for_a_background_that_is_not_there(
+    pool: ThreadPoolExecutor, tmp_path: Path, backgrounds: Path
+) -> None:
+    place = house(pool, tmp_path, backgrounds=backgrounds, persistence=True)
+    first = Guest(await place.admit(avatar_id="oval", resumable=True, view=ViewRequest(background=BLUE))).arrive()
+    await first.until_state(SessionState.CONNECTED)
+    nowhere = NamedBackground("nowhere")
+    await first.session.handle(SetBackground(nowhere))
+    key = first.session.resume_key
+    second = Guest(await place.admit(resumable=True, resume=key, view=ViewRequest(background=nowhere))).arrive()
+    assert second.session.view == View(128, 128, BLUE)
+    await second.leave()
+
+
 def test_larger_pictures_get_more_bits() -> None:
     usual = PeerSettings(start_bitrate=200_000, min_bitrate=50_000, max_bitrate=400_000)
     square = View(128, 128)

@@ -100,6 +100,8 @@ async def test_backgrounds_and_feelings_are_told_in_a_session(server: FakeServer
         "scene.setEmotion('happy', 2)",
         "scene.setEmotion('happy', NaN)",
         "scene.setBackground('')",
+        "scene.setBackground('an office')",
+        "scene.setBackground('#fff')",
         "scene.setBackground(new Blob([new Uint8Array(2 ** 21 + 1)]))",
     ],
 )
@@ -124,6 +126,19 @@ async def test_a_picture_of_the_pages_own_is_sent_also_to_a_session_that_comes_b
         await eventually(lambda: len(server.calls) == 2)
         await eventually(lambda: bool(server.call.received(BACKGROUND)))
         assert server.call.received(BACKGROUND)[0]["data"] == {"background": address}
+
+
+async def test_the_last_background_stays_also_after_a_file_that_takes_its_time(server: FakeServer) -> None:
+    async with chromium_page() as browser:
+        await begin(browser, server)
+        choices = "[new Blob([new Uint8Array(2 ** 18)]), 'an office', 'DATA:image/png;base64,eA==', 'blur']"
+        await browser.page.evaluate(
+            f"() => Promise.allSettled({choices}.map((background) => scene.setBackground(background)))"
+        )
+        await eventually(lambda: len(server.call.received(BACKGROUND)) == 3)
+        told = [message["data"]["background"] for message in server.call.received(BACKGROUND)]
+        assert told[0].startswith("data:")
+        assert told[1:] == ["DATA:image/png;base64,eA==", "blur"]
 
 
 async def test_a_background_that_was_changed_is_asked_for_when_the_line_comes_back(server: FakeServer) -> None:

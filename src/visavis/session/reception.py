@@ -159,13 +159,16 @@ class FrontDesk:
         return self._begin(request, grant, avatar, record, new_key() if request.resumable else None, notice=notice)
 
     async def _with_background(self, request: CallRequest) -> CallRequest:
-        """The request with the picture that it names. Raises ``Refusal``."""
+        """The request with the picture that it names. Raises ``Refusal``; for who comes back it stays as it was."""
         if request.view.background is None:
             return request
         try:
             background = await self._kit.views.background(request.view.background)
         except UnknownBackgroundError as error:
-            raise Refusal(RefusalKind.BAD_REQUEST, f"background: {error}") from None
+            if not request.resume:
+                raise Refusal(RefusalKind.BAD_REQUEST, f"background: {error}") from None
+            # As in the call that goes on: there, a name that is not known changed nothing.
+            background = None
         if not self._open:
             raise Refusal(RefusalKind.SHUTTING_DOWN, "The server is shutting down.")
         return replace(request, view=replace(request.view, background=background))

@@ -1,9 +1,11 @@
 /** The largest picture that servers take, in bytes. */
 const MOST_BYTES = 2 * 1024 * 1024;
+/** What else than a picture means something: words and names, and colours. */
+const WORDS = /^(?:#[0-9A-Fa-f]{6}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/u;
 
 /** Whether a background is a picture of the page's own. @param {string} background */
 export function isPicture(background) {
-  return background.startsWith("data:");
+  return /^data:/iu.test(background);
 }
 
 /**
@@ -12,10 +14,10 @@ export function isPicture(background) {
  * @throws {TypeError}
  */
 export async function backdropOf(background) {
-  if (background === "") {
-    throw new TypeError('a background must be "own", "blur", a colour, a name or a picture');
-  }
   if (typeof background === "string") {
+    if (!isPicture(background) && !WORDS.test(background)) {
+      throw new TypeError('a background must be "own", "blur", a colour, a name or a picture');
+    }
     return background;
   }
   if (background.size > MOST_BYTES) {

@@ -63,6 +63,8 @@ export class Scene {
   #sessionId = "";
   /** The `connect` under way. @type {Promise<string> | null} */
   #connecting = null;
+  /** The latest `setBackground`, without its failure. @type {Promise<void>} */
+  #painted = Promise.resolve();
   /** Ends it. */
   #abort = new AbortController();
 
@@ -139,10 +141,15 @@ export class Scene {
   }
 
   /** @param {string | Blob} background */
-  async setBackground(background) {
-    const given = await backdropOf(background);
-    this.#settings.backdrop.background = given;
-    this.#session?.say(wire.setBackground(given));
+  setBackground(background) {
+    // One after the other: the last one stays, also where an earlier one is a file that takes its time.
+    const set = this.#painted.then(async () => {
+      const given = await backdropOf(background);
+      this.#settings.backdrop.background = given;
+      this.#session?.say(wire.setBackground(given));
+    });
+    this.#painted = set.catch(() => undefined);
+    return set;
   }
 
   /**

@@ -138,7 +138,7 @@ export class VisavisAvatar extends HTMLElement {
     if (OPTIONS.includes(name)) {
       this.#applyOptions();
       if (name === "background" && !this.#view.devices.background) {
-        void this.scene?.setBackground(after || "own");
+        this.scene?.setBackground(after || "own").catch((error) => console.warn(`visavis: ${error.message}`));
       }
     } else if (this.#present) {
       void this.refresh();

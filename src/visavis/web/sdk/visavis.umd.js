@@ -156,16 +156,17 @@ return { bounded, pause };
 })();
 const $backdrop = (() => {
 const MOST_BYTES = 2 * 1024 * 1024;
+const WORDS = /^(?:#[0-9A-Fa-f]{6}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$/u;
 
 function isPicture(background) {
-  return background.startsWith("data:");
+  return /^data:/iu.test(background);
 }
 
 async function backdropOf(background) {
-  if (background === "") {
-    throw new TypeError('a background must be "own", "blur", a colour, a name or a picture');
-  }
   if (typeof background === "string") {
+    if (!isPicture(background) && !WORDS.test(background)) {
+      throw new TypeError('a background must be "own", "blur", a colour, a name or a picture');
+    }
     return background;
   }
   if (background.size > MOST_BYTES) {
@@ -2687,6 +2688,7 @@ class Scene {
   #session = null;
   #sessionId = "";
   #connecting = null;
+  #painted = Promise.resolve();
   #abort = new AbortController();
 
   constructor(options) {
@@ -2756,10 +2758,15 @@ class Scene {
     this.#session?.say(wire.setVariables(values));
   }
 
-  async setBackground(background) {
-    const given = await backdropOf(background);
-    this.#settings.backdrop.background = given;
-    this.#session?.say(wire.setBackground(given));
+  setBackground(background) {
+    // One after the other: the last one stays, also where an earlier one is a file that takes its time.
+    const set = this.#painted.then(async () => {
+      const given = await backdropOf(background);
+      this.#settings.backdrop.background = given;
+      this.#session?.say(wire.setBackground(given));
+    });
+    this.#painted = set.catch(() => undefined);
+    return set;
   }
 
   setEmotion(emotion, intensity = 1) {
