@@ -17,6 +17,7 @@ from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import load_package
 from visavis.avatar.photo.consent import consent_now
 from visavis.avatar.photo.importer import Stage
+from visavis.portraits.building import put_in_place
 from visavis.portraits.draft import Fault, Findings, Wish
 from visavis.portraits.film import LEAD, TAIL
 from visavis.portraits.maker import Built, Event, Filmed, MakerError, MakerProcess, Order, Reached, Spoken
@@ -105,12 +106,38 @@ async def test_another_voice_leaves_the_face(tmp_path: Path) -> None:
     await run(order(tmp_path, encoded(PORTRAIT), Wish(POINTS), voice="flite:slt"))
     assert not (tmp_path / "film.webm").exists()
     made = (tmp_path / "avatar" / "face" / "picture.webp").stat().st_mtime_ns
-    for voice in ("flite:rms", 'odd "name"'):
+    for voice in ("flite:rms", 'odd "name"', ""):
         events = await run(order(tmp_path, b"", voice=voice, face=False), sentence=SPOKEN)
         assert [type(event) for event in events] == [Reached, Filmed]
         assert Catalogue(tmp_path).all()[0].persona.voice == voice
     assert (tmp_path / "avatar" / "face" / "picture.webp").stat().st_mtime_ns == made
     assert (tmp_path / "film.webm").stat().st_size > 10_000
+
+
+def test_a_builder_that_is_killed_leaves_no_half_of_an_avatar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, made = tmp_path / "avatar", tmp_path / "made"
+    files = {"avatar.toml", "poster.jpg"}
+    for folder in (target, made):
+        folder.mkdir()
+        for name in files:
+            (folder / name).write_text(folder.name)
+    seen: list[set[str]] = []
+    rename, unlink = os.rename, os.unlink
+
+    def look(change: Any) -> Any:
+        def changed(*args: Any, **kwargs: Any) -> None:
+            change(*args, **kwargs)
+            seen.append({path.name for path in target.iterdir()} if target.exists() else set())
+
+        return changed
+
+    monkeypatch.setattr(os, "rename", look(rename))
+    monkeypatch.setattr(os, "unlink", look(unlink))
+    put_in_place(made, target)
+    assert len(seen) >= 4
+    assert all(present in (files, set()) for present in seen)
+    assert {(target / name).read_text() for name in files} == {"made"}
+    assert [path.name for path in tmp_path.iterdir()] == ["avatar"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from visavis.avatar.manifest import Consent
 from visavis.avatar.package import load_package
-from visavis.avatar.persona import AVATAR_FILE
+from visavis.avatar.persona import AVATAR_FILE, read_avatar_file, write_avatar_file
 from visavis.avatar.photo.errors import PhotoError
 from visavis.avatar.photo.folder import save_photo_avatar
 from visavis.avatar.photo.importer import PhotoAnalysis, Stage, analyse_photo, build_avatar
@@ -66,23 +67,31 @@ def make(request: Request) -> None:
         request.reply({"refused": {"code": error.code, "message": str(error)}})
         return
     request.reply({"stage": KEEPING, "share": _SHOWN})
-    target = folder / "avatar"
     made = folder / "made"
     shutil.rmtree(made, ignore_errors=True)
     save_photo_avatar(avatar, made)
-    shutil.rmtree(target, ignore_errors=True)
     (folder / "film.webm").unlink(missing_ok=True)
-    made.rename(target)
+    put_in_place(made, folder / "avatar")
     request.reply({"built": {"points": avatar.points, "warnings": avatar.warnings}})
 
 
+def put_in_place(made: Path, target: Path) -> None:
+    """Let the folder ``made`` be ``target``. Whenever this process is killed, ``target`` is whole, or not there."""
+    old = target.with_name("old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    made.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def voice(request: Request) -> None:
-    """Write down the voice of the avatar in the folder."""
-    file = Path(request.data["folder"]) / "avatar" / AVATAR_FILE
-    # A TOML string's escapes are JSON's, and this file has one key a line and no tables.
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("voice = ")]
-    lines.append(f"voice = {json.dumps(request.data['voice'], ensure_ascii=False)}")
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Write down the voice of the avatar in the folder, in one step."""
+    folder = Path(request.data["folder"])
+    file = folder / "avatar" / AVATAR_FILE
+    unfinished = folder / "avatar.part"
+    write_avatar_file(unfinished, replace(read_avatar_file(file).persona, voice=request.data["voice"]))
+    unfinished.rename(file)
     request.reply({})
 
 

@@ -29,8 +29,8 @@ class MakerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made in ``folder``, where the photo lies. ``voice``: the synthesizer's name of it; empty: none is
-    written down. ``face``: whether the face is made (anew); else the avatar that is there gets its voice and film."""
+    """What is to be made in ``folder``, where the photo lies. ``voice``: the synthesizer's name of it; empty: its own
+    choice. ``face``: whether the face is made (anew); else the avatar that is there gets its voice and film."""
 
     folder: Path
     name: str
@@ -123,7 +123,7 @@ async def _work(
     if not built:
         return
     folder = str(order.folder)
-    if order.voice:
+    if order.voice or not order.face:
         await worker.call("voice", {"folder": folder, "voice": order.voice}, within=None)
     if (sentence := await spoken) is not None:
         yield Reached("film", _FILM_BEGINS if order.face else 0.0)
