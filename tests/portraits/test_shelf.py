@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from visavis.portraits.shelf import SHELF, Shelf
 
 HOLD = """
@@ -37,6 +39,10 @@ def test_places_are_this_users_alone(tmp_path: Path) -> None:
     shelf.place()
     shelf.close()
     shelf.close()
+    assert list(tmp_path.iterdir()) == []
+    # Whoever begins while the server ends leaves nothing behind.
+    with pytest.raises(OSError, match="closed"):
+        shelf.place()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -32,34 +32,39 @@ class Shelf:
         self._avatars = avatars
         self._folder: Path | None = None
         self._lock: int | None = None
-        self._opening = threading.Lock()
+        self._closed = False
+        self._changing = threading.Lock()
 
     def sweep(self) -> None:
         """Remove the shelves that nobody holds."""
         sweep(self._avatars / SHELF)
 
     def _open(self) -> Path:
-        with self._opening:
-            if self._folder is not None:
-                return self._folder
-            root = self._avatars / SHELF
-            root.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix="shelf-", dir=root))
-            self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._folder = folder
-            return folder
+        if self._closed:
+            raise OSError("the shelf is closed")
+        if self._folder is not None:
+            return self._folder
+        root = self._avatars / SHELF
+        root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="shelf-", dir=root))
+        self._lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._folder = folder
+        return folder
 
     def place(self) -> Path:
         """A new folder for a draft, whose name tells nothing of it, as logs show files' names. Raises ``OSError``."""
-        return Path(tempfile.mkdtemp(prefix="draft-", dir=self._open()))
+        with self._changing:
+            return Path(tempfile.mkdtemp(prefix="draft-", dir=self._open()))
 
     def clear(self, place: Path) -> None:
         """Remove a draft's folder with all that is in it."""
         shutil.rmtree(place, ignore_errors=True)
 
     def close(self) -> None:
-        """Remove everything. Idempotent."""
+        """Remove everything; there are no more places then. Idempotent."""
+        with self._changing:
+            self._closed = True
         folder, self._folder = self._folder, None
         lock, self._lock = self._lock, None
         if folder is not None:
