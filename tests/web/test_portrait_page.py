@@ -1,12 +1,13 @@
 """The page on which avatars are made, in headless Chromium, with a scripted maker."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import FilePayload, Route, expect
 
 from tests.browser import DESKTOP, NOTHING, PHONE, BrowserPage, chromium_page, needs_chromium
 from tests.portraits.house import FOUND, PLACES, UNSURE
@@ -184,6 +185,40 @@ async def test_waiting_says_how_many_are_before(server: PortraitServer) -> None:
         await expect(browser.page.get_by_label("Name")).to_have_value("Ana")
     house.maker.gate.set()
     assert "Ana" not in {order.name for order in house.maker.orders}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["before it", "after it"])
+async def test_an_answer_that_comes_after_cancelling_changes_nothing(server: PortraitServer, gone: bool) -> None:
+    asked, cancelled, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        if route.request.method != "GET":
+            await route.continue_()
+            return
+        answer = None if gone else await route.fetch()
+        asked.set()
+        await cancelled.wait()
+        await route.fulfill(response=answer or await route.fetch())
+        told.set()
+
+    async with chromium_page() as browser:
+        page = browser.page
+        await open_page(browser, server)
+        await page.route(re.compile("/v1/portraits/[^/]+$"), late)
+        await fill(browser)
+        await make(browser)
+        await asked.wait()
+        await page.get_by_role("button", name="Cancel").click()
+        await expect_step(browser, "photo")
+        async with asyncio.timeout(20):
+            while server.house.maker.working:  # noqa: ASYNC110 (the script has no event)
+                await asyncio.sleep(0.01)
+        cancelled.set()
+        await told.wait()
+        # Longer than between two looks at a draft.
+        await page.wait_for_timeout(600)
+        await expect_step(browser, "photo")
+        await expect(page.locator("#alert")).to_be_hidden()
 
 
 async def test_points_are_moved_by_mouse_and_by_keyboard(server: PortraitServer) -> None:

@@ -119,9 +119,16 @@ export async function follow(first, signal) {
       return;
     }
     try {
-      draft = desk.draft = await desk.portraits.draft(draft.id);
+      const now = await desk.portraits.draft(draft.id);
+      if (signal.aborted) {
+        return;
+      }
+      draft = desk.draft = now;
       patience = PATIENCE;
     } catch (error) {
+      if (signal.aborted) {
+        return;
+      }
       // A network that is away for a moment is no reason to give up.
       if (!(error instanceof Refused) || error.code !== "network" || (patience -= 1) === 0) {
         throw error;
