@@ -64,7 +64,8 @@ def test_progress_ascends_from_any_thread(portrait: Pixels) -> None:
 def test_an_analysis_becomes_the_same_avatar(avatar: PhotoAvatar, portrait: Pixels) -> None:
     analysis = analyse_photo(encoded(portrait))
     assert not analysis.sure
-    assert set(analysis.unsure) == set(analysis.points) == set(POINTS)
+    assert set(analysis.points) == set(POINTS)
+    assert analysis.confidence == dict.fromkeys(POINTS, 0.0)
     assert (analysis.width, analysis.height) == (768, 768)
     with pytest.raises(PointsNeeded):
         build_avatar(analysis, name="Ana", consent=AGREED)
@@ -84,6 +85,29 @@ def test_who_watches_may_stop_it(portrait: Pixels) -> None:
 
     with pytest.raises(Stopped):
         import_photo(encoded(portrait), name="Ana", consent=AGREED, points=POINTS, progress=progress)
+
+
+@pytest.mark.parametrize("light", [0, 255])
+def test_a_picture_of_nothing_shows_no_eyes(light: int) -> None:
+    nothing = np.full((768, 768, 3), light, np.uint8)
+    with pytest.raises(Covered) as caught:
+        analyse_photo(encoded(nothing), points=POINTS)
+    assert caught.value.part == "eyes"
+
+
+def test_half_a_face_may_lie_in_black_shadow(portrait: Pixels) -> None:
+    shadowed = portrait.copy()
+    shadowed[:, 400:] = 0
+    package = import_photo(encoded(shadowed), name="Ana", consent=AGREED, points=POINTS).package
+    assert package.eyes is not None
+    assert package.eyes.blink[-1, :, :20].max() > 50
+
+
+def test_closed_lips_may_be_placed_at_one_point(portrait: Pixels) -> None:
+    middle = POINTS["upper_lip_bottom"]
+    points = {**POINTS, "lower_lip_top": middle}
+    made = import_photo(encoded(portrait), name="Ana", consent=AGREED, points=points)
+    assert made.points["lower_lip_top"] == made.points["upper_lip_bottom"] == middle
 
 
 def test_the_lips_part_and_close(avatar: PhotoAvatar) -> None:

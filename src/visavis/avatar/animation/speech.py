@@ -55,7 +55,6 @@ _SAME: Final = 0.005
 _ORDER: Final = {viseme: index for index, viseme in enumerate(Viseme)}
 _TEETH_HOLD: Final = 0.85
 _JAW: Final = ARKIT_INDEX["jawOpen"]
-_FUNNEL: Final = ARKIT_INDEX["mouthFunnel"]
 _ROUND: Final = np.array([name in ("mouthFunnel", "mouthPucker") for name in ARKIT])
 _OPENS: Final = np.array([name == "jawOpen" or name.startswith(("mouthLowerDown", "mouthUpperUp")) for name in ARKIT])
 

@@ -86,6 +86,8 @@ def check_seen(picture: Pixels, face: Face) -> None:
     lab = lab_of(picture)
     points = face.points[:, :2]
     skin = np.median(_at(lab, points[list(SKIN)]), 0)
+    # What is black all over shows no eyes either.
+    skin[0] = max(skin[0], 1.0)
     if _eyes_hidden(lab, face, skin):
         raise Covered("eyes", "the eyes cannot be seen; take off sunglasses and keep hands and hair from them")
     for upper, lower in zip(UPPER_LIDS.values(), LOWER_LIDS.values(), strict=True):

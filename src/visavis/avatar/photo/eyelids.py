@@ -250,9 +250,12 @@ def _skin(values: Floats, eye: Eye, x: Doubles, y: Doubles) -> Floats:
     soft = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.03 * width), np.float32)
     colours = colours_at(soft, around)
     # What is no skin (a rim, lashes, a strand of hair, a reflection) is much darker or lighter than below the eye.
-    light = float(np.median(colours_at(soft, below).sum(1)))
+    light = max(1.0, float(np.median(colours_at(soft, below).sum(1))))
     share = colours.sum(1) / light
     skin_like = (share > 0.84) & (share < 1.22)
+    if not skin_like.any():
+        # In black shadow nothing can be told apart.
+        skin_like[:] = True
     step = 4
     nodes = np.stack([x[::step, ::step].ravel(), y[::step, ::step].ravel()], 1)
     coarse = spread(around[skin_like], colours[skin_like], nodes, smoothing=0.1 * width)

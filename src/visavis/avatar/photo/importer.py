@@ -47,8 +47,6 @@ MAX_NAME: Final = 100
 """Longest name of an avatar, as the package's manifest takes it."""
 _SURE: Final = 0.8
 """A face that the networks are less sure of than this is to be looked at by someone."""
-_UNSURE: Final = 0.5
-"""A point less sure than this is to be looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +73,6 @@ class PhotoAnalysis:
     @property
     def height(self) -> int:
         return self.photo.shape[0]
-
-    @property
-    def unsure(self) -> tuple[str, ...]:
-        """The points that someone should look at."""
-        return tuple(name for name, share in self.confidence.items() if share < _UNSURE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
