@@ -98,6 +98,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert Knowledge.load(path).scripted["greeting"] == ("Grüß Gott.",)
 
 
+def test_a_file_whose_faults_would_fill_memory_is_refused_by_a_count() -> None:
+    with pytest.raises(KnowledgeError, match="holds more than 50000 values") as caught:
+        Knowledge.parse("entry = [" + "{a=1}," * 100_000 + "]")
+    assert len(caught.value.faults) == 1
+
+
 def test_a_file_nested_beyond_reason_is_an_error() -> None:
     with pytest.raises(KnowledgeError, match=r"knowledge\.toml"):
         Knowledge.parse("a = " + "[" * 20_000)

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from visavis.avatar.files import more_than
 from visavis.language.small_talk import EXAMPLES
 
 MAX_FILE: Final = 1024 * 1024
 """Bytes of a knowledge file: one may come from a stranger."""
 
+_MAX_VALUES: Final = 50_000
 _MAX_FAULTS: Final = 50
 
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -94,7 +96,10 @@ class Knowledge:
     def parse(text: str, source: str = "knowledge.toml") -> "Knowledge":
         """Read a file's text; ``source`` names it in errors. Raises ``KnowledgeError``."""
         try:
-            file = _File.model_validate(tomllib.loads(text))
+            raw = tomllib.loads(text)
+            if more_than(raw, _MAX_VALUES):
+                raise KnowledgeError(source, ("", f"holds more than {_MAX_VALUES} values"))
+            file = _File.model_validate(raw)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise KnowledgeError(source, ("", str(error))) from None
         except ValidationError as error:
