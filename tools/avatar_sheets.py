@@ -12,8 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visavis.avatar.animation.emotions import EXPRESSIONS
-from visavis.avatar.animation.visemes import SHAPES
+from visavis.avatar.animation.tables import HOUSE, Tables
 from visavis.avatar.catalogue import EMBEDDED
 from visavis.avatar.contact_sheet import poster, still
 from visavis.avatar.face import FaceFrame
@@ -26,11 +25,11 @@ CELL = 180
 COLUMNS = 8
 
 
-def frames() -> list[tuple[str, FaceFrame, str]]:
+def frames(tables: Tables) -> list[tuple[str, FaceFrame, str]]:
     """(label, frame, part of the picture that is shown)."""
     cells = [
         (emotion.value, FaceFrame(e.weights, yaw=e.yaw, pitch=e.pitch, roll=e.roll), "head")
-        for emotion, e in EXPRESSIONS.items()
+        for emotion, e in tables.emotions.items()
     ]
     cells += [
         ("turned left", FaceFrame(yaw=0.105), "head"),
@@ -38,7 +37,8 @@ def frames() -> list[tuple[str, FaceFrame, str]]:
         ("up", FaceFrame(pitch=-0.105), "head"),
         ("down", FaceFrame(pitch=0.105), "head"),
     ]
-    cells += [(v.value, FaceFrame(SHAPES[v].weights, tongue=SHAPES[v].tongue), "mouth") for v in Viseme]
+    mouths = tables.visemes
+    cells += [(v.value, FaceFrame(mouths[v].weights, tongue=mouths[v].tongue), "mouth") for v in Viseme]
     cells += [(f"blink {value}", FaceFrame(blink=value), "eyes") for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
     cells += [(f"gaze {x:+} {y:+}", FaceFrame(gaze_x=x, gaze_y=y), "eyes") for y in (0.45, -0.45) for x in (-0.6, 0.6)]
     return cells
@@ -47,7 +47,8 @@ def frames() -> list[tuple[str, FaceFrame, str]]:
 def sheet(package: AvatarPackage) -> Pixels:
     """The poster, emotions, turns of the head, every viseme, blinks and gazes. BGR."""
     big = cv2.resize(poster(package), (2 * CELL, 2 * CELL), interpolation=cv2.INTER_AREA)
-    cells = [_cell(package, *one) for one in frames()]
+    tables = HOUSE.with_overrides(package.manifest.overrides)
+    cells = [_cell(package, *one) for one in frames(tables)]
     # Beside the poster, two rows that are shorter by its width.
     beside = COLUMNS - 2
     top = [np.hstack(_padded(cells[first : first + beside], beside)) for first in (0, beside)]
