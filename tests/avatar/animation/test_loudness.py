@@ -45,6 +45,16 @@ def test_pieces_make_the_same_as_the_whole() -> None:
         assert whole.level(float(at)) == pytest.approx(pieces.level(float(at)), abs=1e-4)
 
 
+def test_pieces_shorter_than_a_step_are_put_together() -> None:
+    whole, pieces = Loudness(), Loudness()
+    pcm = tone(0.6, 0.4)
+    whole.add(pcm, 1.0)
+    for start in range(0, len(pcm), 128):
+        pieces.add(pcm[start : start + 128], 1.0 + start / SPEECH_RATE)
+    for at in np.arange(1.1, 1.5, 0.013):
+        assert whole.level(float(at)) == pytest.approx(pieces.level(float(at)), abs=0.03)
+
+
 def test_what_comes_after_a_pause_is_where_it_is_heard() -> None:
     loudness = Loudness()
     loudness.add(tone(0.3, 0.5), 1.0)

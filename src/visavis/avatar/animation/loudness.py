@@ -51,7 +51,7 @@ class Loudness:
     def add(self, pcm: Pcm16, at: float) -> None:
         """Sound (``SPEECH_RATE``) that is heard from media time ``at`` on, in order of time."""
         known = self._end + len(self._rest) / SPEECH_RATE
-        if not len(self._levels) or not -_HOP < at - known < LIMIT:
+        if not len(self._levels) + len(self._rest) or not -_HOP < at - known < LIMIT:
             self._origin, self._levels, self._rest = at, np.zeros(0, np.float32), np.zeros(0, np.int16)
         elif at - known > _HOP:
             silence = np.zeros(min(_MOST - len(self._levels), round((at - self._end) / _HOP)), np.float32)
