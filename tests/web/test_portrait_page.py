@@ -168,6 +168,17 @@ async def test_what_is_missing_is_asked_for(server: PortraitServer) -> None:
     assert [order.name for order in server.house.maker.orders] == ["Ana"]
 
 
+async def test_a_double_click_makes_one_draft(server: PortraitServer) -> None:
+    async with chromium_page() as browser:
+        await open_page(browser, server)
+        await fill(browser)
+        await browser.page.get_by_role("button", name="Make the avatar").first.dblclick()
+        await expect_step(browser, "working")
+        await expect(browser.page.locator("#stages [data-now]")).to_have_text("Looking for the face")
+        await expect(browser.page.locator("#alert")).to_be_hidden()
+    assert len(server.house.maker.orders) == 1
+
+
 async def test_waiting_says_how_many_are_before(server: PortraitServer) -> None:
     house = server.house
     for name in ("Ben", "Cleo"):

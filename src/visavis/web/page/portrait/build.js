@@ -18,6 +18,8 @@ const NO_PHOTO = ["not_an_image", "too_large"];
 /** What is looked for at the points, and not found there either when they are in a wrong place. */
 const SEEN_AT_POINTS = ["covered", "eyes_closed", "turned_away"];
 const MISPLACED = "If that is not so, a point is not in its place.";
+/** A second click while a draft is begun is none. */
+let beginning = false;
 
 /** Show the stages that the server offers. */
 export function fillStages() {
@@ -37,17 +39,36 @@ export function fillStages() {
  * @param {string} voice
  */
 export async function upload(given, name, voice) {
+  if (beginning) {
+    return;
+  }
   const signal = desk.begin();
-  const before = await same(name, voice);
-  desk.draft = null;
-  const draft = (desk.draft = before ?? (await desk.portraits.begin(name, desk.offer.statement, voice)));
-  desk.keep(draft.id);
+  const draft = await begun(name, voice);
   if (signal.aborted) {
     return;
   }
   work("upload", 0);
   const sent = await desk.portraits.upload(draft.id, given, (share) => work("upload", share * UPLOAD), signal);
   await follow(sent, signal);
+}
+
+/**
+ * The draft of before, or a new one.
+ *
+ * @param {string} name
+ * @param {string} voice
+ */
+async function begun(name, voice) {
+  beginning = true;
+  try {
+    const before = await same(name, voice);
+    desk.draft = null;
+    const draft = (desk.draft = before ?? (await desk.portraits.begin(name, desk.offer.statement, voice)));
+    desk.keep(draft.id);
+    return draft;
+  } finally {
+    beginning = false;
+  }
 }
 
 /**
