@@ -1,10 +1,12 @@
-"""What the requests of ``/v1`` have in common: who asks, and how errors are told."""
+"""What the requests of ``/v1`` have in common: who asks, what they send, and how errors are told."""
 
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+
+from visavis.session.events import Refusal, RefusalKind
 
 _HEADERS: Final = {"cache-control": "no-store"}
 
@@ -15,6 +17,16 @@ def license_key(request: Request) -> str:
     if scheme.lower() == "bearer" and key.strip():
         return key.strip()
     return request.headers.get("license", "").strip()
+
+
+async def bounded_body(request: Request, most: int) -> bytes:
+    """The body, of at most so many bytes. Raises ``Refusal``."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise Refusal(RefusalKind.BAD_REQUEST, f"The body may have {most} bytes at most.")
+    return bytes(body)
 
 
 def answer(data: object, status: HTTPStatus = HTTPStatus.OK) -> JSONResponse:

@@ -21,7 +21,7 @@ from visavis.session.license import Licenses
 from visavis.session.rate import AttemptLimits
 from visavis.session.tokens import TokenRequest
 from visavis.wire.v1.access import asking_license, refusal_answer
-from visavis.wire.v1.answers import answer
+from visavis.wire.v1.answers import answer, bounded_body
 
 log: Final = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ def client_tokens_router(licenses: Licenses, avatars: Avatars, attempts: Attempt
 
 async def _issue(request: Request, licenses: Licenses, avatars: Avatars, attempts: AttemptLimits) -> JSONResponse:
     license = asking_license(request, licenses, attempts)
-    asked = _parse(await _body(request))
+    asked = _parse(await bounded_body(request, _LARGEST_BODY))
     avatar_id = _avatar_id(asked, avatars)
     bound = TokenRequest(avatar_id, asked.origin, asked.lifetime, asked.max_sessions, asked.max_duration)
     issued = licenses.issue(license, bound)
@@ -122,15 +122,6 @@ async def _issue(request: Request, licenses: Licenses, avatars: Avatars, attempt
         "maxDuration": asked.max_duration,
     }
     return answer({name: value for name, value in told.items() if value is not None}, HTTPStatus.CREATED)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise Refusal(RefusalKind.BAD_REQUEST, f"The body may have {_LARGEST_BODY} bytes at most.")
-    return bytes(body)
 
 
 def _parse(body: bytes) -> ClientTokenRequest:

@@ -18,7 +18,7 @@ from visavis.portraits.draft import Declined, Draft, Fault
 from visavis.portraits.workshop import Workshop
 from visavis.session.events import Refusal, RefusalKind
 from visavis.wire.v1.access import refusal_answer
-from visavis.wire.v1.answers import answer, problem
+from visavis.wire.v1.answers import answer, bounded_body, problem
 from visavis.wire.v1.portraits_access import PortraitAccess
 from visavis.wire.v1.portraits_json import DraftChange, NewDraft, draft_json, offer_json
 
@@ -158,13 +158,9 @@ def _declined(fault: Fault) -> Response:
 
 async def _json(request: Request, model: type[_Body]) -> _Body:
     """The body. Raises ``Refusal``."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_JSON:
-            raise Refusal(RefusalKind.BAD_REQUEST, f"The body may have {_LARGEST_JSON} bytes at most.")
+    body = await bounded_body(request, _LARGEST_JSON)
     try:
-        return model.model_validate_json(bytes(body))
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part)[:40] for part in first["loc"][:3])
