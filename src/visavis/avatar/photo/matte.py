@@ -8,6 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.avatar.package import Pixels
 from visavis.avatar.photo.geometry import Doubles, Floats, pixel_centres, smooth_step, warp_affine
@@ -17,6 +18,8 @@ from visavis.avatar.photo.topology import CHIN, OVAL
 
 _CUT_SIDE: Final = 384
 _CUT_ROUNDS: Final = 4
+_FEWEST: Final = 64
+"""Pixels of the person and of what is behind that it needs for their colours."""
 _LOOKS: Final = ((1.0, 0.0, 0.0), (1.16, 0.0, 0.04), (1.08, 0.05, 0.0), (1.08, -0.05, 0.0))
 """Crops that the network looks at: side and shift, in sides of the picture; each is seen mirrored, too."""
 _BAND: Final = 0.016
@@ -29,6 +32,9 @@ def matte_of(picture: Pixels, face: Face, networks: FaceNetworks | None) -> Pixe
     """(size, size): 255 where the person is, 0 behind, between at hair and edges. ``picture``: canonical."""
     size = picture.shape[0]
     known = _looked(picture, networks) if networks is not None else None
+    if known is not None and _front(_known_mask(known)).sum() < _FEWEST:
+        # There is a face, whatever the network does not see.
+        known = None
     share = _cut(picture, face, known)
     fine = _guided(picture, cv2.resize(share, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32))
     if known is not None:
@@ -94,16 +100,22 @@ def _cut(picture: Pixels, face: Face, known: Floats | None) -> Floats:
     side = _CUT_SIDE
     small = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     mask = _guessed_mask(picture, face) if known is None else _known_mask(known)
+    if (~_front(mask)).sum() < _FEWEST:
+        return np.ones((side, side), np.float32)
     cv2.setRNGSeed(1)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(small, mask, (0, 0, side, side), models[0], models[1], _CUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
-    person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    person = _front(mask).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(person, (0, 0), 1.2), np.float32)
     if known is None:
         return soft
     # In doubt the two meet halfway: colours alone take a dark hat for the dark behind it.
     network = np.asarray(cv2.resize(known, (side, side), interpolation=cv2.INTER_AREA), np.float64)
     return np.asarray(np.maximum(0.5 * soft + 0.5 * network, smooth_step(0.6, 0.8, network)), np.float32)
+
+
+def _front(mask: Pixels) -> NDArray[np.bool_]:
+    return np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _known_mask(known: Floats) -> Pixels:
