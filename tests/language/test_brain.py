@@ -119,7 +119,8 @@ async def test_an_authors_own_words_get_the_authors_answer(path: Path) -> None:
         for asked in (entry.question, *entry.phrasings):
             told = await Visit(knowledge).says(asked.lower().strip("?."))
             # The clock is the brain's own business.
-            if told not in entry.answers and not told.startswith(("It is 3:45", "Today is Friday")):
+            own = [unmarked(answer) for answer in entry.answers]
+            if told not in own and not told.startswith(("It is 3:45", "Today is Friday")):
                 wrong.append((asked, told))
     assert not wrong
 
