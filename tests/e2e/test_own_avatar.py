@@ -4,13 +4,15 @@ import os
 import re
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.avatar.photo.conftest import ASTRONAUT, POINTS, encoded, fetched
+from tests.avatar.photo.conftest import ASTRONAUT, POINTS, PORTRAIT, encoded, fetched
 from tests.browser import chromium_page, needs_chromium
 from tests.web.portrait_server import expect_step
-from visavis.avatar.catalogue import EMBEDDED, Catalogue
+from visavis.avatar.catalogue import Catalogue
 from visavis.avatar.package import load_package
 from visavis.avatar.photo.consent import STATEMENT
 from visavis.bench.server_process import ServerProcess
@@ -113,9 +115,8 @@ async def place_points(page: Page) -> None:
 
 
 async def test_without_the_networks_points_are_placed_by_hand(tmp_path: Path) -> None:
-    portrait = load_package(EMBEDDED / "vera" / "face").picture
     photo = tmp_path / "portrait.png"
-    photo.write_bytes(encoded(portrait))
+    photo.write_bytes(encoded(np.asarray(cv2.imread(str(PORTRAIT)), np.uint8)))
     avatars = tmp_path / "avatars"
     # No models here, and no license: a server for this machine alone.
     environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "VISAVIS_LICENSE": ""}
