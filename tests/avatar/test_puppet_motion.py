@@ -1,28 +1,35 @@
 """No tearing, no popping: what moves a little from one picture to the next changes a little everywhere.
 
-What is bounded is each change of the picture, by how far the input moved the face's points.
+What is bounded is each change of the picture, by how far the input moved the face's points. Slow motion finds what
+hides in quick motion: layers, tables and maps that switch where they ought to blend.
 """
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import visavis
 from tests.avatar.synthetic import standing
 from visavis.avatar.animation.animator import Animator
 from visavis.avatar.emotion import Emotion, Feeling
 from visavis.avatar.face import FaceFrame, FaceState
-from visavis.avatar.package import AvatarPackage
+from visavis.avatar.package import AvatarPackage, load_package
 from visavis.avatar.puppet.renderer import PuppetRenderer
 from visavis.avatar.puppet.rig import pose_terms, rig_of
 from visavis.avatar.view import View
 from visavis.blendshape import ARKIT_INDEX
 from visavis.viseme import TimedViseme, Viseme
 
+Changes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 RATE = 25
 MINUTES = 10
+EMBEDDED = sorted(path.parent for path in (Path(visavis.__file__).parent / "avatar" / "embedded").glob("*/face"))
 BLOCK = 8
 """Side of the squares whose mean change is bounded, in pixels. An edge of full contrast that crosses one changes its
 mean by 27 for each pixel that it moves."""
@@ -96,7 +103,7 @@ class Motion:
         return float(shapes + pose + eyes) * self._scale
 
 
-def watched(package: AvatarPackage, side: int, frames: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def watched(package: AvatarPackage, side: int, frames: int, seed: int) -> Changes:
     """Per picture: how far points travelled, the largest change of a block's mean, and of a pixel."""
     renderer, motion = PuppetRenderer(package, View(side, side)), Motion(package, side)
     frame = np.empty((side * 3 // 2, side), np.uint8)
@@ -132,3 +139,52 @@ def test_the_embedded_avatar_neither_tears_nor_pops(vera: AvatarPackage) -> None
     assert np.all(blocks <= 4 + 35 * travels)
     assert np.mean(blocks <= 2 + 25 * travels) > 0.99
     assert np.all(pixels <= 25 + 160 * travels)
+
+
+def between(first: FaceFrame, second: FaceFrame, share: float) -> FaceFrame:
+    """On the straight way from one face to another."""
+
+    def mixed(name: str) -> float:
+        return getattr(first, name) * (1 - share) + getattr(second, name) * share
+
+    arkit = first.arkit * np.float32(1 - share) + second.arkit * np.float32(share)
+    numbers = ("yaw", "pitch", "roll", "tx", "ty", "breath", "gaze_x", "gaze_y", "blink")
+    return FaceFrame(arkit=arkit, tongue=first.tongue, **{name: mixed(name) for name in numbers})
+
+
+def in_slow_motion(package: AvatarPackage, side: int, ways: int, seed: int) -> Changes:
+    """As ``watched``, on the ways between faces of a life, a hundredth at a time."""
+    renderer, motion = PuppetRenderer(package, View(side, side)), Motion(package, side)
+    frame = np.empty((side * 3 // 2, side), np.uint8)
+    seen: list[tuple[float, float, float]] = []
+    faces = list(life(seed, 12 * ways + 1))[::12]
+    for first, second in pairwise(faces):
+        last: np.ndarray | None = None
+        for hundredth in range(101):
+            face = between(first, second, hundredth / 100)
+            # The maps settle on the first face.
+            for _ in range(1 if hundredth else 3):
+                renderer.paint(face, frame)
+            travel, luma = motion.step(face), frame[:side].astype(np.float32)
+            if last is not None:
+                change = cv2.absdiff(luma, last)
+                seen.append((travel, float(cv2.blur(change, (BLOCK, BLOCK)).max()), float(change.max())))
+            last = luma
+    travels, blocks, pixels = np.array(seen).T
+    return travels, blocks, pixels
+
+
+@pytest.mark.timeout(300)
+def test_nothing_jumps_in_slow_motion() -> None:
+    travels, blocks, pixels = in_slow_motion(standing(), 96, ways=60, seed=3)
+    assert np.percentile(travels, 90) > 0.05, "nothing moved"
+    assert np.all(blocks <= 2 + 12 * travels)
+    assert np.all(pixels <= 11 + 60 * travels)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("folder", EMBEDDED, ids=lambda folder: folder.name)
+def test_none_of_the_house_jumps_in_slow_motion(folder: Path) -> None:
+    travels, blocks, pixels = in_slow_motion(load_package(folder / "face"), 256, ways=8, seed=3)
+    assert np.all(blocks <= 4 + 12 * travels)
+    assert np.all(pixels <= 20 + 60 * travels)
