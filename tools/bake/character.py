@@ -215,7 +215,8 @@ class Character:
         lashes, bound = lash_strands(self.rest, self._lid_faces(), self._lids, identity.lash_length)
         self._ride("lashes", Strands("lashes", lashes, LASH_RADIUS, lash_hair, tip=0.1), bound)
         if identity.beard is not None:
-            beard, bound = beard_strands(self.rest, face, self.marks, identity.beard)
+            lips = self.mesh.vertex_mask_from_texture("mpfb_lips.jpg")
+            beard, bound = beard_strands(self.rest, face, self.marks, identity.beard, lips)
             beard_hair = hair_material("beard", hair.melanin, hair.redness, hair.grey, 0.45)
             self._ride("beard", Strands("beard", beard, BEARD_RADIUS, beard_hair), bound)
 

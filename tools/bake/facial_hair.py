@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from bake.basemesh import Face, Points
 from bake.identity import Beard, Brow
@@ -134,14 +136,19 @@ def _lashes_of(edge: Points, side: int, up: bool, length: float, rng: np.random.
     return lashes
 
 
-def beard_strands(vertices: Points, faces: list[Face], marks: Landmarks, beard: Beard) -> tuple[Points, Bound]:
-    """A short beard: strands that lean down and outwards on jaw, chin and upper lip."""
+def beard_strands(
+    vertices: Points, faces: list[Face], marks: Landmarks, beard: Beard, lips: NDArray[np.float64]
+) -> tuple[Points, Bound]:
+    """A short beard: strands that lean down and outwards on jaw, chin and upper lip.
+
+    ``lips``: 0–1 for each vertex; the beard begins 3 to 6 mm beside them.
+    """
     rng = np.random.default_rng(11)
     surface = Surface(vertices, faces)
     rays = FrontRays(vertices, faces)
     density = beard_area(surface.points, marks, beard.coverage)
-    near_lips = np.exp(-((((surface.points - marks.mouth - [0, -0.02, 0.3]) / [0.30, 0.075, 0.3]) ** 2).sum(1) ** 2))
-    places, normals = surface.scatter(beard.strands, density * (1 - near_lips), rng)
+    to_lips = cKDTree(vertices[lips > 0.4]).query(surface.points)[0]
+    places, normals = surface.scatter(beard.strands, density * np.clip((to_lips - 0.03) / 0.03, 0, 1), rng)
     down = np.array([0, -1.0, 0.0]) + np.sign(places[:, :1]) * [[0.25, 0, 0]]
     heading = unit(normals * 0.6 + down * 0.8 + rng.normal(size=places.shape) * 0.25)
     length = beard.length * (0.5 + 0.7 * rng.random(len(places)))[:, None, None]
