@@ -1,22 +1,34 @@
 """The face on decoded frames: the mouth is closed in silence, open in vowels, and in step with the sound."""
 
 import asyncio
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import visavis
 from tests.busy import up_to_three_times
 from tests.e2e.conftest import visit
 from tests.e2e.voices import spoken
+from visavis.avatar.package import load_package
 from visavis.bench.server_process import ServerProcess
 from visavis.client import AudioFrame, Call, VideoFrame
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MOUTH = (slice(300, 365), slice(205, 307))
-"""Rows and columns of the embedded avatar's mouth in a picture of 512 × 512."""
+
+def mouth() -> tuple[slice, slice]:
+    """Rows and columns of Vera's lips in a picture of 512 × 512."""
+    manifest = load_package(Path(visavis.__file__).parent / "avatar" / "embedded" / "vera" / "face").manifest
+    slit = np.array(manifest.mouth.slit) * 512 / manifest.size
+    left, right, middle = slit[:, 0].min(), slit[:, 0].max(), slit[:, 1].mean()
+    wide = right - left
+    return slice(int(middle - 0.1 * wide), int(middle + 0.4 * wide)), slice(int(left), int(right))
+
+
+MOUTH = mouth()
 
 
 class Watcher:
