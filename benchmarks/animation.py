@@ -33,7 +33,7 @@ from visavis.avatar.animation.visemes import SHAPES
 from visavis.avatar.emotion import Emotion, Feeling
 from visavis.avatar.face import FaceFrame, FaceState
 from visavis.avatar.package import AvatarPackage, load_package
-from visavis.blendshape import ARKIT_INDEX
+from visavis.avatar.puppet.rig import rig_of
 from visavis.speech.auto_synthesizer import AutoSynthesizer
 from visavis.speech.ports import SPEECH_RATE, Pcm16, Voice
 from visavis.viseme import TimedViseme, Viseme
@@ -55,21 +55,14 @@ class Lips:
     """How far a package's lips part under given weights."""
 
     def __init__(self, package: AvatarPackage) -> None:
-        manifest, window = package.manifest, package.manifest.mouth.window
-        slit = np.array(manifest.mouth.slit)
-        x = window.left + window.step * np.arange(window.columns)
-        across = np.flatnonzero((x > slit[0, 0]) & (x < slit[-1, 0]))
-        line = (np.interp(x[across], slit[:, 0], slit[:, 1]) - window.top) / window.step
-        rows = np.clip(np.rint(line).astype(int), 0, window.rows - 1)
-        lower, upper = (
-            np.asarray(part, np.float64)[:, rows, across, 1] for part in (package.fields.lower, package.fields.upper)
-        )
-        self._parting = (lower - upper) * 768 / manifest.size
-        self._columns = [ARKIT_INDEX[name] for name in manifest.shapes]
+        rig = rig_of(package)
+        self._weights = rig.weights
+        # Across at all points, then down.
+        self._parting = np.split(rig.mouth.parting, 2, axis=1)[1]
 
     def gap(self, frames: Sequence[FaceFrame]) -> Floats:
         """(frames,): pixels of a picture of 768."""
-        weights = np.stack([frame.arkit[self._columns] for frame in frames])
+        weights = np.stack([self._weights(frame) for frame in frames])
         return np.maximum((weights @ self._parting).max(1), 0)
 
 

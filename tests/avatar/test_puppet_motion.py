@@ -103,21 +103,45 @@ class Motion:
         return float(shapes + pose + eyes) * self._scale
 
 
+class Watch:
+    """What a puppet's pictures change by, one after the other, while a face moves."""
+
+    def __init__(self, package: AvatarPackage, side: int) -> None:
+        self._renderer, self._motion, self._side = (
+            PuppetRenderer(package, View(side, side)),
+            Motion(package, side),
+            side,
+        )
+        self._frame = np.empty((side * 3 // 2, side), np.uint8)
+        self._last: np.ndarray | None = None
+        self._seen: list[tuple[float, float, float]] = []
+
+    def settle(self, face: FaceFrame) -> None:
+        """A face that nothing is compared with: a cut."""
+        # The maps come to rest on it.
+        for _ in range(2):
+            self._renderer.paint(face, self._frame)
+        self._last = None
+
+    def step(self, face: FaceFrame) -> None:
+        self._renderer.paint(face, self._frame)
+        travel, luma = self._motion.step(face), self._frame[: self._side].astype(np.float32)
+        if self._last is not None:
+            change = cv2.absdiff(luma, self._last)
+            self._seen.append((travel, float(cv2.blur(change, (BLOCK, BLOCK)).max()), float(change.max())))
+        self._last = luma
+
+    def changes(self) -> Changes:
+        """Per picture: how far points travelled, the largest change of a block's mean, and of a pixel."""
+        travels, blocks, pixels = np.array(self._seen).T
+        return travels, blocks, pixels
+
+
 def watched(package: AvatarPackage, side: int, frames: int, seed: int) -> Changes:
-    """Per picture: how far points travelled, the largest change of a block's mean, and of a pixel."""
-    renderer, motion = PuppetRenderer(package, View(side, side)), Motion(package, side)
-    frame = np.empty((side * 3 // 2, side), np.uint8)
-    last: np.ndarray | None = None
-    seen: list[tuple[float, float, float]] = []
+    watch = Watch(package, side)
     for face in life(seed, frames):
-        renderer.paint(face, frame)
-        travel, luma = motion.step(face), frame[:side].astype(np.float32)
-        if last is not None:
-            change = cv2.absdiff(luma, last)
-            seen.append((travel, float(cv2.blur(change, (BLOCK, BLOCK)).max()), float(change.max())))
-        last = luma
-    travels, blocks, pixels = np.array(seen).T
-    return travels, blocks, pixels
+        watch.step(face)
+    return watch.changes()
 
 
 @pytest.mark.timeout(600)
@@ -153,25 +177,14 @@ def between(first: FaceFrame, second: FaceFrame, share: float) -> FaceFrame:
 
 
 def in_slow_motion(package: AvatarPackage, side: int, ways: int, seed: int) -> Changes:
-    """As ``watched``, on the ways between faces of a life, a hundredth at a time."""
-    renderer, motion = PuppetRenderer(package, View(side, side)), Motion(package, side)
-    frame = np.empty((side * 3 // 2, side), np.uint8)
-    seen: list[tuple[float, float, float]] = []
+    """On the ways between faces of a life, a hundredth at a time."""
+    watch = Watch(package, side)
     faces = list(life(seed, 12 * ways + 1))[::12]
     for first, second in pairwise(faces):
-        last: np.ndarray | None = None
+        watch.settle(first)
         for hundredth in range(101):
-            face = between(first, second, hundredth / 100)
-            # The maps settle on the first face.
-            for _ in range(1 if hundredth else 3):
-                renderer.paint(face, frame)
-            travel, luma = motion.step(face), frame[:side].astype(np.float32)
-            if last is not None:
-                change = cv2.absdiff(luma, last)
-                seen.append((travel, float(cv2.blur(change, (BLOCK, BLOCK)).max()), float(change.max())))
-            last = luma
-    travels, blocks, pixels = np.array(seen).T
-    return travels, blocks, pixels
+            watch.step(between(first, second, hundredth / 100))
+    return watch.changes()
 
 
 @pytest.mark.timeout(300)

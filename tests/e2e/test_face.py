@@ -12,7 +12,7 @@ import visavis
 from tests.busy import up_to_three_times
 from tests.e2e.conftest import visit
 from tests.e2e.voices import spoken
-from visavis.avatar.package import load_package
+from visavis.avatar.manifest import Manifest
 from visavis.bench.server_process import ServerProcess
 from visavis.client import AudioFrame, Call, VideoFrame
 
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 def mouth() -> tuple[slice, slice]:
     """Rows and columns of Vera's lips in a picture of 512 × 512."""
-    manifest = load_package(Path(visavis.__file__).parent / "avatar" / "embedded" / "vera" / "face").manifest
+    path = Path(visavis.__file__).parent / "avatar" / "embedded" / "vera" / "face" / "manifest.json"
+    manifest = Manifest.model_validate_json(path.read_bytes())
     slit = np.array(manifest.mouth.slit) * 512 / manifest.size
     left, right, middle = slit[:, 0].min(), slit[:, 0].max(), slit[:, 1].mean()
     wide = right - left

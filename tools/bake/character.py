@@ -20,7 +20,8 @@ from bake.landmarks import find_landmarks
 from bake.paint import blender_picture, face_map, paint_marks
 from bake.scene import Studio, portrait_camera
 from bake.skin import skin_masks, skin_material
-from bake.surface import Bound, Surface, smoothstep
+from bake.smooth import smoothstep
+from bake.surface import Bound, Surface
 from bake.teeth import gum, rigid_motion, row_of_teeth
 
 PARTS = (

@@ -11,7 +11,8 @@ from bake.hair import fly_away, gather, plant, press_to, rest_on, shorten, wave
 from bake.hairline import Hairline
 from bake.identity import Hair
 from bake.landmarks import Landmarks
-from bake.surface import Surface, smoothstep, unit
+from bake.smooth import smoothstep
+from bake.surface import Surface, unit
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bake.basemesh import BaseMesh, Points, add_target, load_base_mesh
+from bake.smooth import smoothstep
 
 Colour = tuple[float, float, float]
 HairStyle = Literal["shoulder", "crop", "short", "bun"]
@@ -154,7 +155,7 @@ def _hang_arms(mesh: BaseMesh, vertices: Points, width: float) -> None:
     for side in (1.0, -1.0):
         points = vertices * [side, 1, 1]
         reach = (points[:, :2] - shoulder[:2]) @ (along[:2] / np.linalg.norm(along[:2]))
-        weight = _smoothstep(-0.45, 0.35, reach) * (points[:, 0] > 0.7) * (points[:, 1] < shoulder[1] + 0.9)
+        weight = smoothstep(-0.45, 0.35, reach) * (points[:, 0] > 0.7) * (points[:, 1] < shoulder[1] + 0.9)
         angle = -turn * weight
         offset = points[:, :2] - shoulder[:2]
         turned = np.stack(
@@ -168,12 +169,7 @@ def _hang_arms(mesh: BaseMesh, vertices: Points, width: float) -> None:
         points[moved, :2] = turned[moved] + shoulder[:2]
         vertices[moved] = points[moved] * [side, 1, 1]
     neck = float(vertices[mesh.joints["joint-neck"]].mean(0)[1])
-    below_neck = _smoothstep(neck + 0.05, neck - 0.5, vertices[:, 1])
+    below_neck = smoothstep(neck + 0.05, neck - 0.5, vertices[:, 1])
     outer = float(np.abs(vertices[mesh.ranges["body"]][:, 0])[vertices[mesh.ranges["body"]][:, 1] > 4.2].max())
     squeeze = 1 + (min(1.0, width / outer) - 1) * below_neck
     vertices[:, 0] *= squeeze
-
-
-def _smoothstep(start: float, end: float, values: Points) -> Points:
-    t = np.clip((values - start) / (end - start), 0, 1)
-    return t * t * (3 - 2 * t)

@@ -11,10 +11,15 @@ _SCALES: Final = (1.4, 1.0)
 """Blurs, one after the other, that make carried-on values smooth, in points."""
 
 
-def soft_step(low: float, high: float, values: NDArray[np.floating]) -> Floats:
+def smoothstep(low: float, high: float, values: NDArray[np.floating]) -> NDArray[np.floating]:
     """0 below ``low``, 1 above ``high``, and smooth between them; falling where ``low`` is greater."""
     t = np.clip((values - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return t * t * (3 - 2 * t)
+
+
+def soft_step(low: float, high: float, values: NDArray[np.floating]) -> Floats:
+    """``smoothstep``, for fields."""
+    return smoothstep(low, high, values).astype(np.float32)
 
 
 def blurred(values: NDArray[np.floating], sigma: float) -> Floats:

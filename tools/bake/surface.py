@@ -18,12 +18,6 @@ def unit(vectors: Points) -> Points:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
-def smoothstep(start: float, end: float, values: Points) -> Points:
-    """0 at `start`, 1 at `end`, smooth between; `end` may be below `start`."""
-    t = np.clip((values - start) / (end - start), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
 def vertex_normals(vertices: Points, faces: list[Face]) -> Points:
     """Area-weighted normals (V,3); zero for vertices of no face."""
     quads = np.array([face if len(face) == 4 else (*face, face[2]) for face in faces])

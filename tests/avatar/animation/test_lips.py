@@ -16,6 +16,7 @@ from visavis.avatar.emotion import Emotion, Feeling
 from visavis.avatar.face import FaceFrame, FaceState
 from visavis.avatar.manifest import Overrides
 from visavis.avatar.package import AvatarPackage, load_package
+from visavis.avatar.puppet.rig import rig_of
 from visavis.blendshape import ARKIT_INDEX
 from visavis.speech.ports import SPEECH_RATE, Pcm16
 from visavis.viseme import TimedViseme, Viseme
@@ -62,20 +63,13 @@ class Lips:
     """How far apart a package's lips are, along their line, in pixels of a picture of 768."""
 
     def __init__(self, package: AvatarPackage) -> None:
-        manifest, window = package.manifest, package.manifest.mouth.window
-        slit = np.array(manifest.mouth.slit)
-        x = window.left + window.step * np.arange(window.columns)
-        across = np.flatnonzero((x > slit[0, 0]) & (x < slit[-1, 0]))
-        line = (np.interp(x[across], slit[:, 0], slit[:, 1]) - window.top) / window.step
-        rows = np.clip(np.rint(line).astype(int), 0, window.rows - 1)
-        lower, upper = (
-            np.asarray(part, np.float64)[:, rows, across, 1] for part in (package.fields.lower, package.fields.upper)
-        )
-        self._parting = (lower - upper) * 768 / manifest.size
-        self._columns = [ARKIT_INDEX[name] for name in manifest.shapes]
+        rig = rig_of(package)
+        self._weights = rig.weights
+        # Across at all points, then down.
+        self._parting = np.split(rig.mouth.parting, 2, axis=1)[1]
 
     def gap(self, frames: Sequence[FaceFrame]) -> np.ndarray:
-        return np.maximum((np.stack([f.arkit[self._columns] for f in frames]) @ self._parting).max(1), 0)
+        return np.maximum((np.stack([self._weights(f) for f in frames]) @ self._parting).max(1), 0)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.avatar.animation.easing import eased
 from visavis.blendshape import ARKIT, ArkitFrame, Weights
 
 LIMIT: Final = 8192
@@ -84,7 +85,7 @@ class Follower:
         self._moves_eyes = self._moves_eyes or bool((weights[_EYES] > _OPENED).any())
         eyes = self._eyes + (abs(step) if self._moves_eyes else -abs(step))
         self._eyes = min(self._share, max(0.0, eyes))
-        return Followed(weights, _eased(self._share), _eased(self._eyes))
+        return Followed(weights, eased(self._share), eased(self._eyes))
 
     def _weights(self, at: float, *, hold: bool = False) -> Weights | None:
         """Between the two frames around ``at``; with ``hold`` also at the end of a stretch and before its beginning."""
@@ -114,7 +115,3 @@ class Follower:
 
 def _clean(weights: NDArray[np.floating]) -> Weights:
     return np.clip(weights, 0.0, 1.0, dtype=np.float32)
-
-
-def _eased(share: float) -> float:
-    return share * share * (3 - 2 * share)

@@ -5,6 +5,7 @@ import random
 from collections import deque
 from typing import Final
 
+from visavis.avatar.animation.easing import eased
 from visavis.avatar.animation.emotions import Bearing
 from visavis.avatar.animation.states import Manner
 
@@ -77,8 +78,8 @@ def _lid(since: float) -> float:
     if since <= 0:
         return 0.0
     if since < _CLOSE:
-        return _ease(since / _CLOSE)
-    return _ease(1 - (since - _CLOSE - _SHUT) / _OPEN)
+        return eased(since / _CLOSE)
+    return eased(1 - (since - _CLOSE - _SHUT) / _OPEN)
 
 
 class Gaze:
@@ -104,7 +105,7 @@ class Gaze:
             self._away = self._random.random() < likely and not (self._away and manner.returns)
             self._jump(self._next, manner, bearing.away or manner.away, blinks)
             self._next += self._random.uniform(*(manner.away_for if self._away else manner.hold_for))
-        share = _ease((at - self._since) / _SACCADE)
+        share = eased((at - self._since) / _SACCADE)
         x, y = (a + (b - a) * share for a, b in zip(self._from, self._to, strict=True))
         return x, y
 
@@ -119,8 +120,3 @@ class Gaze:
         if math.dist(goal, self._to) > 0.25 and self._random.random() < _BLINK_ALONG:
             blinks.soon(at)
         self._from, self._to, self._since = self._to, goal, at
-
-
-def _ease(share: float) -> float:
-    share = min(1.0, max(0.0, share))
-    return share * share * (3 - 2 * share)

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from visavis.avatar.animation.easing import eased
 from visavis.avatar.animation.loudness import Loudness
 from visavis.avatar.animation.visemes import SHAPES, Hold, MouthShape
 from visavis.avatar.face import Tongue
@@ -153,7 +154,7 @@ class SpeechMotion:
         tongue, tongue_share = Tongue.REST, 0.0
         for sound in near:
             shape = sound.shape
-            fading = _ramp(1 - (at - sound.cut) / CLOSING) if sound.cut < at else 1.0
+            fading = eased(1 - (at - sound.cut) / CLOSING) if sound.cut < at else 1.0
             kernel = _kernel(sound, now, shape.before, shape.after)
             force = sound.force * kernel
             total += force
@@ -218,9 +219,4 @@ def _hold(sound: _Sound, now: float, ramp: float) -> float:
     """1 around the middle of a closure, 0 before and after it; smooth."""
     half = max(_HOLD_PLATEAU, sound.quarter)
     away = abs(now - (sound.start + sound.end) / 2) - half
-    return _ramp(1 - away / ramp)
-
-
-def _ramp(share: float) -> float:
-    share = min(1.0, max(0.0, share))
-    return share * share * (3 - 2 * share)
+    return eased(1 - away / ramp)
